@@ -1,0 +1,82 @@
+"""Run-time control and the audit of who changed it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from prescaler.adapters.database import tables as t
+from prescaler.adapters.database.engine import Database
+from prescaler.adapters.packing import control_from_json, control_to_json
+from prescaler.core.control import Control
+from prescaler.core.errors import ChangedMeanwhile
+from prescaler.core.records import AuditEntry
+
+
+class DatabaseControl:
+    """`ControlStore` on the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> Mapping[UUID, Control]:
+        """Every workload's control state."""
+        query = sa.select(t.control.c.workload_id, t.control.c.revision, t.control.c.body)
+        with self._database.read() as connection:
+            return {
+                row.workload_id: replace(control_from_json(row.body), revision=row.revision)
+                for row in connection.execute(query)
+            }
+
+    def put(self, workload: UUID, control: Control, entry: AuditEntry | None) -> Control:
+        """Store the state if its revision is still the stored one, with its audit entry."""
+        following = replace(control, revision=control.revision + 1)
+        try:
+            with self._database.write() as connection:
+                if not _swap(connection, workload, control.revision, following):
+                    raise _changed()
+                if entry is not None:
+                    connection.execute(sa.insert(t.audit).values(vars_of(entry)))
+        except sa.exc.IntegrityError as error:
+            raise _changed() from error
+        return following
+
+
+class DatabaseAudit:
+    """`AuditStore` on the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def recent(self, limit: int, before: datetime | None = None) -> Sequence[AuditEntry]:
+        """The newest entries, newest first."""
+        columns = [c for c in t.audit.c if c.name != "id"]
+        query = sa.select(*columns).order_by(t.audit.c.at.desc(), t.audit.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(t.audit.c.at < before)
+        with self._database.read() as connection:
+            return [AuditEntry(**row) for row in connection.execute(query).mappings()]
+
+
+def vars_of(entry: AuditEntry) -> dict[str, object]:
+    """An audit entry as column values."""
+    return {column.name: getattr(entry, column.name) for column in t.audit.c if column.name != "id"}
+
+
+def _swap(connection: sa.Connection, workload: UUID, revision: int, following: Control) -> bool:
+    body = {"revision": following.revision, "body": control_to_json(following)}
+    if revision == 0:
+        connection.execute(sa.insert(t.control).values(workload_id=workload, **body))
+        return True
+    done = connection.execute(
+        sa.update(t.control)
+        .where(t.control.c.workload_id == workload, t.control.c.revision == revision)
+        .values(**body)
+    )
+    return bool(done.rowcount)
+
+
+def _changed() -> ChangedMeanwhile:
+    return ChangedMeanwhile("somebody else changed this workload since you read it; read it again")

@@ -1,0 +1,135 @@
+"""The schema. Instants are whole epoch seconds, payloads are packed bytes (adapters/packing.py)."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from prescaler.core.instants import from_epoch, to_epoch
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata = sa.MetaData(naming_convention=_NAMES)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A UTC instant, kept as whole seconds since 1970: the same on every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:  # noqa: ARG002
+        """To the database."""
+        return None if value is None else to_epoch(value)
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:  # noqa: ARG002
+        """From the database."""
+        return None if value is None else from_epoch(value)
+
+
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+schema_compat = sa.Table(
+    "schema_compat",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("readable_from", sa.Integer, nullable=False),
+    comment="The oldest schema number whose release can still work with this schema.",
+)
+
+workload = sa.Table(
+    "workload",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("name", sa.String(100), nullable=False, unique=True),
+    sa.Column("created_at", Instant, nullable=False),
+)
+
+history_version = sa.Table(
+    "history_version",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("workload_id", sa.Uuid, sa.ForeignKey("workload.id"), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("fingerprint", sa.String(32), nullable=False),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("known_until", Instant, nullable=True),
+    sa.UniqueConstraint("workload_id", "number"),
+)
+
+demand_chunk = sa.Table(
+    "demand_chunk",
+    metadata,
+    sa.Column("version_id", sa.ForeignKey("history_version.id"), primary_key=True),
+    sa.Column("resolution", sa.Integer, primary_key=True, comment="seconds"),
+    sa.Column("day", sa.Integer, primary_key=True, comment="days since 1970, UTC"),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+)
+
+forecast_run = sa.Table(
+    "forecast_run",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("version_id", sa.ForeignKey("history_version.id"), nullable=False),
+    sa.Column("cutoff", Instant, nullable=False),
+    sa.Column("origin", sa.String(10), nullable=False),
+    sa.Column("issued_at", Instant, nullable=False),
+    sa.Column(
+        "grain", sa.SmallInteger, nullable=False, comment="0 newest 1 hour 2 six hours 3 day"
+    ),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("version_id", "cutoff", "origin"),
+)
+
+run_status = sa.Table(
+    "run_status",
+    metadata,
+    sa.Column("version_id", sa.ForeignKey("history_version.id"), primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+)
+
+model_state = sa.Table(
+    "model_state",
+    metadata,
+    sa.Column("version_id", sa.ForeignKey("history_version.id"), primary_key=True),
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+)
+
+control = sa.Table(
+    "control",
+    metadata,
+    sa.Column("workload_id", sa.ForeignKey("workload.id"), primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+)
+
+decision = sa.Table(
+    "decision",
+    metadata,
+    sa.Column("workload_id", sa.ForeignKey("workload.id"), primary_key=True),
+    sa.Column("since", Instant, primary_key=True),
+    sa.Column("body", sa.JSON, nullable=False),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("at", Instant, nullable=False, index=True),
+    sa.Column("author", sa.String(200), nullable=False),
+    sa.Column("action", sa.String(40), nullable=False),
+    sa.Column("subject", sa.String(200), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("before", sa.Text, nullable=True),
+    sa.Column("after", sa.Text, nullable=True),
+)

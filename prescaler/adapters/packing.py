@@ -1,0 +1,246 @@
+"""How values become bytes, in the database and in the snapshot alike.
+
+Every payload begins with one byte that names its form, so that a later release may write another
+one and still read this. Arrays are little-endian float32, byte-shuffled (all first bytes, then all
+second ones, ...) and deflated: neighbours in time share their high bytes.
+"""
+
+import json
+import struct
+import zlib
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from io import BytesIO
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from prescaler.core.arrays import Float32Array, FloatArray
+from prescaler.core.control import Control, Freeze, GuardTrip, LastValid, ModeChange, Override
+from prescaler.core.engine import ModelState
+from prescaler.core.errors import StoreDamaged
+from prescaler.core.forecast import Basis, Forecast, Origin
+from prescaler.core.instants import format_instant, parse_instant
+from prescaler.core.policy import Mode
+from prescaler.core.records import LoggedDecision, Outcome, RunStatus
+
+_FORM: Final = 1
+_LEVEL: Final = 6
+
+
+def pack_arrays(meta: dict[str, Any], *arrays: Float32Array) -> bytes:
+    """Form byte, length of the JSON head, head (with the shapes), shuffled and deflated arrays."""
+    head = json.dumps({**meta, "shapes": [a.shape for a in arrays]}, allow_nan=False).encode()
+    flat = np.concatenate([np.asarray(a, dtype="<f4").ravel() for a in arrays])
+    shuffled = flat.view(np.uint8).reshape(-1, 4).T.tobytes()
+    body = struct.pack("<BI", _FORM, len(head)) + head + shuffled
+    return zlib.compress(body, _LEVEL)
+
+
+def unpack_arrays(payload: bytes) -> tuple[dict[str, Any], list[Float32Array]]:
+    """The reverse of `pack_arrays`.
+
+    Raises:
+        StoreDamaged: cut off, altered, or of a form that this release does not know.
+    """
+    try:
+        body = zlib.decompress(payload)
+        form, length = struct.unpack_from("<BI", body)
+        if form != _FORM:
+            raise StoreDamaged(f"a stored array has form {form}, this release reads {_FORM}")
+        head = json.loads(body[5 : 5 + length])
+        bytes_ = np.frombuffer(body, dtype=np.uint8, offset=5 + length)
+        flat = np.ascontiguousarray(bytes_.reshape(4, -1).T).view("<f4").ravel()
+        return head, _split(flat, head["shapes"])
+    except (zlib.error, struct.error, ValueError, KeyError, TypeError) as error:
+        raise StoreDamaged(f"a stored array cannot be read back ({error})") from error
+
+
+def _split(flat: npt.NDArray[np.float32], shapes: list[list[int]]) -> list[Float32Array]:
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    if sum(sizes) != len(flat):
+        raise ValueError(f"{len(flat)} numbers for shapes {shapes}")
+    pieces = np.split(flat, np.cumsum(sizes)[:-1])
+    return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+
+
+def pack_points(mean: FloatArray, peak: FloatArray) -> bytes:
+    """One day of demand; the peak is kept only where it differs from the mean."""
+    arrays = [mean.astype("<f4")]
+    if not np.array_equal(mean, peak, equal_nan=True):
+        arrays.append(peak.astype("<f4"))
+    return pack_arrays({}, *arrays)
+
+
+def unpack_points(payload: bytes) -> tuple[FloatArray, FloatArray]:
+    """Mean and peak of one day."""
+    _, arrays = unpack_arrays(payload)
+    return arrays[0].astype(np.float64), arrays[-1].astype(np.float64)
+
+
+def pack_forecast(forecast: Forecast) -> bytes:
+    """A forecast with everything but its identity; values by quantile, so that time is inner."""
+    meta = {
+        "issued_at": format_instant(forecast.issued_at),
+        "step": int(forecast.step.total_seconds()),
+        "quantiles": list(forecast.quantiles),
+        "basis": forecast.basis.value,
+        "historic_max": forecast.historic_max,
+        "weights": {band: dict(row) for band, row in forecast.weights.items()},
+    }
+    return pack_arrays(meta, forecast.values.T, forecast.peak_ratio, forecast.naive)
+
+
+def unpack_forecast(
+    payload: bytes, *, workload: UUID, version: int, cutoff: datetime, origin: Origin
+) -> Forecast:
+    """A forecast from its bytes and its identity."""
+    meta, (values, peak_ratio, naive) = unpack_arrays(payload)
+    return Forecast(
+        workload=workload,
+        version=version,
+        cutoff=cutoff,
+        issued_at=parse_instant(meta["issued_at"]),
+        step=timedelta(seconds=meta["step"]),
+        values=np.ascontiguousarray(values.T),
+        peak_ratio=peak_ratio,
+        naive=naive,
+        historic_max=meta["historic_max"],
+        origin=origin,
+        basis=Basis(meta["basis"]),
+        weights=meta["weights"],
+        quantiles=tuple(meta["quantiles"]),
+    )
+
+
+def pack_state(state: ModelState) -> bytes:
+    """The engine's state as an archive of named arrays; nothing in it can run."""
+    meta = {
+        "fitted_at": format_instant(state.fitted_at),
+        "step": int(state.step.total_seconds()),
+        "horizon": state.horizon,
+        "experts": state.experts,
+        "band_names": state.band_names,
+        "naive": state.naive,
+        "naive_name": state.naive_name,
+        "parameters": {name: sorted(found) for name, found in state.parameters.items()},
+    }
+    arrays = {"shares": state.shares, "table": state.table, "peak": state.peak}
+    for name, found in state.parameters.items():
+        arrays |= {f"parameters/{name}/{key}": found[key] for key in found}
+    stream = BytesIO()
+    text = np.frombuffer(json.dumps(meta, allow_nan=False).encode(), dtype=np.uint8)
+    np.savez_compressed(stream, allow_pickle=False, meta=text, **arrays)
+    return stream.getvalue()
+
+
+def unpack_state(payload: bytes) -> ModelState:
+    """The reverse of `pack_state`.
+
+    Raises:
+        StoreDamaged: as for arrays, or written by a release whose engine keeps other things.
+    """
+    try:
+        with np.load(BytesIO(payload), allow_pickle=False) as found:
+            meta = json.loads(found["meta"].tobytes())
+            return ModelState(
+                fitted_at=parse_instant(meta["fitted_at"]),
+                step=timedelta(seconds=meta["step"]),
+                horizon=meta["horizon"],
+                experts=tuple(meta["experts"]),
+                band_names=tuple(meta["band_names"]),
+                shares=found["shares"],
+                table=found["table"],
+                naive=tuple(meta["naive"]),
+                naive_name=meta["naive_name"],
+                peak=found["peak"],
+                parameters={
+                    name: {key: found[f"parameters/{name}/{key}"] for key in keys}
+                    for name, keys in meta["parameters"].items()
+                },
+            )
+    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+        raise StoreDamaged(
+            f"a stored fit cannot be read back ({error}); it will be made anew"
+        ) from error
+
+
+def control_to_json(control: Control) -> dict[str, Any]:
+    """Control state as plain JSON values."""
+    return {key: _plain(value) for key, value in asdict(control).items()}
+
+
+def control_from_json(found: dict[str, Any]) -> Control:
+    """The reverse of `control_to_json`."""
+    mode, freeze, override = found.get("mode"), found.get("freeze"), found.get("override")
+    guard, last = found.get("guard"), found.get("last_valid")
+    return Control(
+        mode=ModeChange(**_authored(mode), mode=Mode(mode["mode"])) if mode else None,
+        freeze=Freeze(**_authored(freeze), value=freeze["value"]) if freeze else None,
+        override=Override(**_authored(override), load=override["load"], pods=override["pods"])
+        if override
+        else None,
+        guard=GuardTrip(guard["name"], guard["detail"], parse_instant(guard["since"]))
+        if guard
+        else None,
+        last_valid=LastValid(last["value"], parse_instant(last["at"])) if last else None,
+        revision=found.get("revision", 0),
+    )
+
+
+def _authored(found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "author": found["author"],
+        "reason": found["reason"],
+        "since": parse_instant(found["since"]),
+        "until": parse_instant(found["until"]) if found["until"] else None,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return format_instant(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return value
+
+
+def status_to_json(status: RunStatus) -> dict[str, Any]:
+    """A run's end as plain JSON values."""
+    return {key: _plain(value) for key, value in asdict(status).items()}
+
+
+def status_from_json(found: dict[str, Any]) -> RunStatus:
+    """The reverse of `status_to_json`."""
+    seen = found.get("last_actual_at")
+    return RunStatus(
+        at=parse_instant(found["at"]),
+        outcome=Outcome(found["outcome"]),
+        detail=found.get("detail"),
+        source_error=found.get("source_error"),
+        last_actual=found.get("last_actual"),
+        last_actual_at=parse_instant(seen) if seen else None,
+    )
+
+
+def decision_to_json(entry: LoggedDecision) -> dict[str, Any]:
+    """A logged decision as plain JSON values."""
+    return {key: _plain(value) for key, value in asdict(entry).items()}
+
+
+def decision_from_json(found: dict[str, Any]) -> LoggedDecision:
+    """The reverse of `decision_to_json`."""
+    cutoff = found["cutoff"]
+    return LoggedDecision(
+        since=parse_instant(found["since"]),
+        value=found["value"],
+        pods=found["pods"],
+        status=found["status"],
+        reason=found["reason"],
+        mode=found["mode"],
+        would_serve=found["would_serve"],
+        cutoff=parse_instant(cutoff) if cutoff else None,
+        stages=tuple((name, load, note) for name, load, note in found["stages"]),
+    )

@@ -1,0 +1,1 @@
+"""Demand from Prometheus and everything that speaks its HTTP API."""

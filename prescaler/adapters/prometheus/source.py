@@ -1,0 +1,169 @@
+"""Demand from anything that speaks the Prometheus HTTP API, through prometheus-api-client."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+from prometheus_api_client import PrometheusConnect
+
+from prescaler.adapters.prometheus.access import PrometheusAccess
+from prescaler.adapters.prometheus.session import RETRY, PrometheusSession
+from prescaler.core.arrays import FloatArray, IntArray
+from prescaler.core.errors import (
+    AnswerNotUnderstood,
+    ImpossibleDemand,
+    NotASeries,
+    SeveralSeries,
+)
+from prescaler.core.instants import floor_to
+from prescaler.core.series import Series, join, missing_series, series_from_points
+
+_MOST_POINTS: Final = 10_000
+"""Prometheus refuses more than 11,000 points a series (11,001 pass, 11,002 do not)."""
+
+_LARGEST: Final = 1e30
+"""Far above any demand, far below the largest float32 that the store can keep."""
+
+_NOISE: Final = 1e-9
+"""Sums and differences of floats end up this far (relatively) below zero; that is 0."""
+
+
+class PrometheusSource:
+    """`DemandSource` on one server."""
+
+    def __init__(self, access: PrometheusAccess) -> None:
+        self._access = access
+        self._client = PrometheusConnect(
+            url=access.url.rstrip("/"),
+            session=PrometheusSession(access),
+            retry=RETRY,
+            method="POST",
+        )
+
+    @property
+    def name(self) -> str:
+        """The name it is configured under."""
+        return self._access.name
+
+    def fetch(self, query: str, start: datetime, end: datetime, step: timedelta) -> Series:
+        """Observations stamped in [start, end), fetched in chunks that the server accepts."""
+        found = missing_series(start, step, 0)
+        for first, last in chunks(start, end, step):
+            found = join(found, self._chunk(query, first, last, step))
+        return found
+
+    def probe(self, query: str, at: datetime) -> "Probe":
+        """What an instant query gives: how many series, and the value if there is one."""
+        answer = self._client._session.request(  # noqa: SLF001 - custom_query drops the result's type
+            "POST",
+            f"{self._client.url}/api/v1/query",
+            params={"query": query, "time": at.timestamp()},
+        )
+        data = answer.json()["data"]
+        kind = data.get("resultType")
+        if kind != "vector":
+            raise NotASeries(_kind_text(query, str(kind)))
+        series = [_labels(item) for item in data["result"]]
+        return Probe(tuple(series))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def _chunk(self, query: str, start: datetime, end: datetime, step: timedelta) -> Series:
+        result = self._client.custom_query_range(
+            query=query,
+            start_time=start,
+            end_time=end - step,
+            step=str(int(step.total_seconds())),
+        )
+        stamps, values = _one_series(query, result)
+        _possible(query, values)
+        return series_from_points(stamps, np.maximum(values, 0.0), start=start, end=end, step=step)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Label sets of the series that a query gives right now."""
+
+    series: tuple[str, ...]
+
+
+def chunks(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """Cut [start, end) into pieces of at most 10,000 points, at days where a day fits.
+
+    Pieces that end with the day are the same in every later call: a query front end can answer
+    them from its cache, and each fills whole rows of the store.
+    """
+    longest = _MOST_POINTS * step
+    unit = min(timedelta(days=1), longest)
+    span = longest // unit * unit
+    while start < end:
+        aligned = floor_to(start, unit) + span if unit.days else start + span
+        last = min(end, aligned)
+        yield start, last
+        start = last
+
+
+def _one_series(query: str, result: Any) -> tuple[IntArray, FloatArray]:
+    """Stamps and values of the one series in a range answer; empty where there is none."""
+    if not isinstance(result, list):
+        raise NotASeries(_kind_text(query, type(result).__name__))
+    if not result:
+        return np.empty(0, dtype=np.int64), np.empty(0)
+    if len(result) > 1:
+        raise SeveralSeries(
+            f"{_short(query)} gives {len(result)} series, the first two {_labels(result[0])} and "
+            f"{_labels(result[1])}; wrap it in sum(...) or narrow it to one"
+        )
+    if "values" not in result[0]:
+        kind = "histogram" if "histograms" in result[0] else "scalar or string"
+        raise NotASeries(_kind_text(query, kind))
+    return _points(query, result[0]["values"])
+
+
+def _points(query: str, pairs: Any) -> tuple[IntArray, FloatArray]:
+    try:
+        stamps = np.array([pair[0] for pair in pairs], dtype=np.float64)
+        values = np.array([pair[1] for pair in pairs], dtype=np.float64)
+    except (TypeError, ValueError, IndexError, KeyError) as error:
+        raise AnswerNotUnderstood(
+            f"{_short(query)}: the points are no pairs of stamp and number ({error})"
+        ) from error
+    if np.any(stamps != np.floor(stamps)):
+        raise AnswerNotUnderstood(f"{_short(query)}: stamps that are no whole seconds")
+    return stamps.astype(np.int64), values
+
+
+def _possible(query: str, values: FloatArray) -> None:
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return
+    lowest, highest = float(known.min()), float(known.max())
+    if lowest < -_NOISE * max(1.0, highest):
+        raise ImpossibleDemand(
+            f"{_short(query)} gives {lowest:g}; demand cannot be negative: a counter wants rate(), "
+            "a difference clamp_min(..., 0)"
+        )
+    if highest > _LARGEST:
+        raise ImpossibleDemand(f"{_short(query)} gives {highest:g}, beyond any demand")
+
+
+def _kind_text(query: str, kind: str) -> str:
+    return (
+        f"{_short(query)} gives a {kind}, not a series of numbers; a native histogram wants "
+        "histogram_count(rate(...)), a scalar vector(...)"
+    )
+
+
+def _labels(item: Any) -> str:
+    labels = item.get("metric", {}) if isinstance(item, dict) else {}
+    text = ", ".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    return f"{{{text[:120]}}}"
+
+
+def _short(query: str) -> str:
+    text = " ".join(query.split())
+    return f"`{text[:80]}{'...' if len(text) > 80 else ''}`"  # noqa: PLR2004 - a line's worth

@@ -1,0 +1,1 @@
+"""The last good state on local disk."""

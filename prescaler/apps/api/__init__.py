@@ -1,0 +1,1 @@
+"""The HTTP server: the metric route for KEDA, the review API."""

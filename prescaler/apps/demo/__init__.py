@@ -1,0 +1,1 @@
+"""The demonstration: a real Prometheus, filled and fed."""

@@ -1,0 +1,1 @@
+"""The clockwork: when which workload is forecast, and by which replica."""

@@ -1,0 +1,101 @@
+"""From the file's models to the values of the core."""
+
+from prescaler.config.models import (
+    CapacitySection,
+    LeadTimeSection,
+    PolicySection,
+    StartTimeSection,
+    WindowSection,
+    WorkloadSection,
+)
+from prescaler.core.calendar import Window
+from prescaler.core.policy import (
+    Capacity,
+    LeadTime,
+    Policy,
+    ScalingPolicy,
+    StartTime,
+    Tolerance,
+)
+from prescaler.core.workload import (
+    DemandQuery,
+    ForecastSettings,
+    Reactive,
+    ScaleTarget,
+    Workload,
+    stale_after,
+)
+
+
+def to_workload(section: WorkloadSection) -> Workload:
+    """One workload of the file."""
+    target = section.scale_target
+    settings = ForecastSettings(**{name: getattr(section.forecast, name) for name in _FORECAST})
+    return Workload(
+        name=section.name,
+        aliases=section.aliases,
+        labels=dict(section.labels),
+        scale_target=ScaleTarget(
+            target.kind, target.name, target.namespace, target.min_pods, target.max_pods
+        ),
+        demand=DemandQuery(
+            section.demand.source,
+            section.demand.query,
+            section.demand.resolution,
+            section.demand.delay,
+        ),
+        forecast=settings,
+        policy=_policy(section, settings),
+        reactive=Reactive(section.reactive.query, section.reactive.target),
+    )
+
+
+_FORECAST = ("step", "history", "horizon", "every", "refit", "timezone", "country")
+
+
+def to_capacity(section: CapacitySection) -> Capacity:
+    """What one pod carries."""
+    return Capacity(section.per_pod, section.utilisation, section.unit)
+
+
+def _policy(section: WorkloadSection, settings: ForecastSettings) -> Policy:
+    asked: PolicySection = section.policy
+    return Policy(
+        quantile=asked.quantile,
+        hold=asked.hold,
+        mode=asked.mode,
+        cap=asked.cap,
+        on_unavailable=asked.on_unavailable,
+        hold_for=asked.hold_for,
+        min_pods=asked.min_pods,
+        max_pods=asked.max_pods,
+        scale_min=section.scale_target.min_pods,
+        stale_after=stale_after(settings, section.demand.delay),
+        windows=tuple(_window(window) for window in section.windows),
+        capacity=to_capacity(section.capacity),
+        lead_time=_lead_time(section.lead_time),
+        timezone=settings.timezone,
+    )
+
+
+def _window(section: WindowSection) -> Window:
+    return Window(frozenset(section.days), section.start, section.end, section.min_pods)
+
+
+def _lead_time(section: LeadTimeSection) -> LeadTime:
+    behavior = section.behavior
+    return LeadTime(
+        pod_start=_start(section.pod_start),
+        node_start=_start(section.node_start),
+        spare_room=section.spare_room,
+        sync=section.sync,
+        polling=section.polling,
+        tolerance=Tolerance(section.tolerance.up, section.tolerance.down),
+        behavior=tuple(ScalingPolicy(p.type, p.value, p.period) for p in behavior)
+        if behavior
+        else None,
+    )
+
+
+def _start(section: StartTimeSection) -> StartTime:
+    return StartTime(section.p50, section.p95)

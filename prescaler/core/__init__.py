@@ -1,0 +1,1 @@
+"""Pure values and arrays: no clock, no input or output, no logging, no settings."""

@@ -1,0 +1,99 @@
+"""Civil time: slots of the local day and week, and daily windows as intervals of UTC."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from prescaler.core.arrays import IntArray
+from prescaler.core.instants import to_epoch
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, eq=False)
+class CivilSlots:
+    """Where each grid point lies in the local day and week.
+
+    day: [N] days since 1970 in local time; weekday: [N] 0 = Monday;
+    slot: [N] 0 .. slots - 1, the place in the local day; slots: how many a day has.
+    """
+
+    day: IntArray
+    weekday: IntArray
+    slot: IntArray
+    slots: int
+
+
+def civil_slots(start: datetime, step: timedelta, points: int, zone: ZoneInfo) -> CivilSlots:
+    """Civil slots of an even UTC grid.
+
+    On the long day of a clock change two grid points share a slot, on the short one some slots
+    have none; the wall clock decides, so that the 20:55 peak stays at 20:55.
+    """
+    index = pd.date_range(start, periods=points, freq=pd.Timedelta(step)).tz_convert(zone)
+    wall = index.tz_localize(None).to_numpy().astype("datetime64[s]").astype(np.int64)
+    day, second = np.divmod(wall, int(DAY.total_seconds()))
+    slots = max(1, DAY // step)
+    return CivilSlots(
+        day=day,
+        weekday=(day + 3) % 7,  # 1970-01-01 was a Thursday
+        slot=np.minimum(second // int(step.total_seconds()), slots - 1),
+        slots=slots,
+    )
+
+
+@dataclass(frozen=True)
+class Window:
+    """A daily window with a minimum number of pods, in the workload's civil time.
+
+    weekdays: those on which it starts (0 = Monday). An end at or before the start lies on the
+    next day: 22:00 to 02:00 ends at two in the night.
+    """
+
+    weekdays: frozenset[int]
+    start: time
+    end: time
+    min_pods: int
+
+    def on(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """The window that starts on a local day, as [start, end) in UTC.
+
+        A start that the spring clock skips is taken with the offset before the change; an end
+        that the autumn clock shows twice is the second one, so that nobody is cut short.
+        """
+        last = day if self.end > self.start else day + DAY
+        start = datetime.combine(day, self.start, zone)
+        end = datetime.combine(last, self.end, zone).replace(fold=1)
+        return start.astimezone(UTC), end.astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class PodInterval:
+    """A minimum number of pods in [start, end), epoch seconds."""
+
+    start: int
+    end: int
+    pods: int
+
+
+def window_intervals(
+    windows: Sequence[Window], zone: ZoneInfo, start: datetime, end: datetime
+) -> list[PodInterval]:
+    """All occurrences of the windows that touch [start, end)."""
+    if not windows:
+        return []
+    first = start.astimezone(zone).date() - DAY
+    days = (end.astimezone(zone).date() - first).days + 1
+    found = []
+    for window in windows:
+        for day in (first + n * DAY for n in range(days)):
+            if day.weekday() not in window.weekdays:
+                continue
+            opens, closes = window.on(day, zone)
+            if opens < end and closes > start and closes > opens:
+                found.append(PodInterval(to_epoch(opens), to_epoch(closes), window.min_pods))
+    return found

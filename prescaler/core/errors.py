@@ -1,0 +1,204 @@
+"""Every failure that has a name, drawn as one tree.
+
+    PrescalerError
+    |- ConfigurationError          the file is wrong; nothing was started
+    |- SourceError                 a demand source did not give what was asked of it
+    |  |- SourceUnreachable        refused, reset, unknown host, timed out
+    |  |- SourceOverloaded         429 or 5xx, still so after the retries
+    |  |- SourceRefused            4xx: the query, the key or the path is wrong
+    |  |- AnswerNotUnderstood      HTML, cut-off JSON, stamps off the grid, ...
+    |  |- AnswerPartial            the server itself says that data is missing
+    |  |- NoSeries                 the query found nothing in the whole range
+    |  |- SeveralSeries            the query found more than one series
+    |  |- NotASeries               a scalar, a string or a histogram
+    |  `- ImpossibleDemand         negative, or beyond what a number can mean
+    |- StoreError                  the database did not do what was asked of it
+    |  |- StoreUnreachable         down, refused, cut off
+    |  |- StoreBusy                locked by someone else for too long
+    |  |- StoreFull                no space left
+    |  |- StoreNotMigrated         older than this release needs
+    |  |- StoreIncompatible        newer than this release can read
+    |  `- StoreDamaged             what is stored cannot be read back
+    |- ForecastError
+    |  |- TooLittleHistory         not enough observations to say anything
+    |  `- ForecasterFailed         one forecaster could not do it; the others go on
+    |- RequestError                a person or a program asked for something impossible
+    |  |- UnknownWorkload
+    |  |- BadParameter
+    |  |- ChangedMeanwhile         somebody else changed it since it was read
+    |  `- NotAllowed
+    `- ServerAssetMissing          a program or folder that must be there is not
+
+Each message says what happened and what to do about it. `kind` is the short, stable word that
+metrics, stored records and `--json` carry.
+"""
+
+from typing import ClassVar
+
+
+class PrescalerError(Exception):
+    """Root of all named failures."""
+
+    kind: ClassVar[str] = "error"
+
+
+class ConfigurationError(PrescalerError):
+    """The configuration cannot be used; the text lists every problem with its place."""
+
+    kind = "configuration"
+
+
+class SourceError(PrescalerError):
+    """A demand source did not give what was asked of it."""
+
+    kind = "source"
+
+
+class SourceUnreachable(SourceError):
+    """Connection refused or reset, unknown host, or no answer in time."""
+
+    kind = "unreachable"
+
+
+class SourceOverloaded(SourceError):
+    """The server answers 429 or 5xx, and still did after the retries."""
+
+    kind = "overloaded"
+
+
+class SourceRefused(SourceError):
+    """The server answers 4xx: trying again would not help."""
+
+    kind = "refused"
+
+
+class AnswerNotUnderstood(SourceError):
+    """The body is no answer of the Prometheus API, or not the one to our question."""
+
+    kind = "not_understood"
+
+
+class AnswerPartial(SourceError):
+    """The server says itself that part of the data is missing."""
+
+    kind = "partial"
+
+
+class NoSeries(SourceError):
+    """The query found no series at all in the range that was asked for."""
+
+    kind = "no_series"
+
+
+class SeveralSeries(SourceError):
+    """The query found more than one series; which one is the demand is not ours to guess."""
+
+    kind = "several_series"
+
+
+class NotASeries(SourceError):
+    """The query gives a scalar, a string or a histogram."""
+
+    kind = "not_a_series"
+
+
+class ImpossibleDemand(SourceError):
+    """The query gives negative values, or values beyond any meaning."""
+
+    kind = "impossible_demand"
+
+
+class StoreError(PrescalerError):
+    """The database did not do what was asked of it."""
+
+    kind = "store"
+
+
+class StoreUnreachable(StoreError):
+    """The database is down, refuses the connection, or cut it."""
+
+    kind = "store_unreachable"
+
+
+class StoreBusy(StoreError):
+    """The database was locked by someone else for longer than we may wait."""
+
+    kind = "store_busy"
+
+
+class StoreFull(StoreError):
+    """No space is left where the database lies."""
+
+    kind = "store_full"
+
+
+class StoreNotMigrated(StoreError):
+    """The schema is older than this release needs."""
+
+    kind = "store_not_migrated"
+
+
+class StoreIncompatible(StoreError):
+    """The schema is newer, and says that this release cannot read it."""
+
+    kind = "store_incompatible"
+
+
+class StoreDamaged(StoreError):
+    """A stored value cannot be read back."""
+
+    kind = "store_damaged"
+
+
+class ForecastError(PrescalerError):
+    """No forecast could be made."""
+
+    kind = "forecast"
+
+
+class TooLittleHistory(ForecastError):
+    """There are not enough observations to say anything."""
+
+    kind = "too_little_history"
+
+
+class ForecasterFailed(ForecastError):
+    """One forecaster of the pool could not do it on this history."""
+
+    kind = "forecaster_failed"
+
+
+class RequestError(PrescalerError):
+    """Someone asked for something that cannot be given."""
+
+    kind = "request"
+
+
+class UnknownWorkload(RequestError):
+    """No workload of that name is configured."""
+
+    kind = "unknown_workload"
+
+
+class BadParameter(RequestError):
+    """A parameter has no meaning, or an impossible one."""
+
+    kind = "bad_parameter"
+
+
+class ChangedMeanwhile(RequestError):
+    """What was read has been changed by somebody else before it was written."""
+
+    kind = "changed_meanwhile"
+
+
+class NotAllowed(RequestError):
+    """The key is good, but not for this workload or this action."""
+
+    kind = "not_allowed"
+
+
+class ServerAssetMissing(PrescalerError):
+    """A program or a folder that must be there is not."""
+
+    kind = "asset_missing"

@@ -1,0 +1,42 @@
+"""The eight quantiles that every forecast carries, and laws that hold for any set of them."""
+
+from typing import Final
+
+import numpy as np
+
+from prescaler.core.arrays import Float32Array, FloatArray
+
+QUANTILES: Final[tuple[float, ...]] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+MEDIAN: Final = QUANTILES.index(0.5)
+
+
+def weighted_quantiles(values: FloatArray, weights: FloatArray, levels: FloatArray) -> FloatArray:
+    """Empirical quantiles [Q] of a weighted sample.
+
+    values, weights: [N], N >= 1, weights >= 0 with a positive sum. Plotting position (k - 0.5)/n
+    with linear interpolation (Hyndman and Fan 1996, type 5), carried over to weights.
+    """
+    order = np.argsort(values, kind="stable")
+    ranked, weight = values[order], weights[order]
+    position = (np.cumsum(weight) - 0.5 * weight) / weight.sum()
+    return np.interp(levels, position, ranked)
+
+
+def quantile_at(values: FloatArray | Float32Array, quantile: float) -> FloatArray:
+    """Read any quantile off rows of forecasts: values [H, Q] -> [H].
+
+    Between two of the eight it is interpolated in the quantile, outside of them the nearest one
+    is taken: nothing is extrapolated into a tail that nobody has measured.
+    """
+    upper = min(int(np.searchsorted(QUANTILES, quantile)), len(QUANTILES) - 1)
+    if upper == 0 or quantile >= QUANTILES[upper]:
+        return values[:, upper].astype(np.float64)
+    low, high = QUANTILES[upper - 1], QUANTILES[upper]
+    share = (quantile - low) / (high - low)
+    below, above = values[:, upper - 1], values[:, upper]
+    return np.asarray(below + share * (above - below), dtype=np.float64)
+
+
+def uncrossed(values: FloatArray) -> FloatArray:
+    """Values [H, Q] put in order in every row (rearrangement, Chernozhukov et al. 2010)."""
+    return np.sort(values, axis=1)

@@ -1,0 +1,120 @@
+"""Values that are stored beside series and forecasts: identities, runs, audit, answers."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from prescaler.core.control import Control, Observed
+from prescaler.core.decision import Reason
+from prescaler.core.forecast import Forecast
+
+
+@dataclass(frozen=True)
+class HistoryVersion:
+    """One meaning of a workload's history. A changed query opens the next number."""
+
+    id: int
+    workload: UUID
+    name: str
+    number: int
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    STORED = "stored"
+    UNCHANGED = "unchanged"
+    TOO_LITTLE_HISTORY = "too_little_history"
+    SOURCE_FAILED = "source_failed"
+    FORECAST_FAILED = "forecast_failed"
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How the newest run of a workload ended, and the newest observation it saw.
+
+    source_error: kind and text of a source failure the run survived, None where there was none.
+    """
+
+    at: datetime
+    outcome: Outcome
+    detail: str | None = None
+    source_error: str | None = None
+    last_actual: float | None = None
+    last_actual_at: datetime | None = None
+
+    @property
+    def absence(self) -> Reason:
+        """Why there is no forecast, where there is none."""
+        if self.outcome is Outcome.TOO_LITTLE_HISTORY:
+            return Reason.TOO_LITTLE_HISTORY
+        return Reason.NO_FORECAST
+
+
+@dataclass(frozen=True)
+class ServingState:
+    """What a replica must know of one workload to answer: it fits into a snapshot."""
+
+    forecast: Forecast | None = None
+    control: Control = field(default_factory=Control)
+    status: RunStatus | None = None
+
+    @property
+    def observed(self) -> Observed:
+        """What was last seen of the workload."""
+        if self.status is None:
+            return Observed()
+        return Observed(
+            last_actual=self.status.last_actual, last_actual_at=self.status.last_actual_at
+        )
+
+    @property
+    def absence(self) -> Reason:
+        """Why there is no forecast, where there is none."""
+        return self.status.absence if self.status else Reason.WARMING_UP
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """Who changed what, when and why. Appended, never changed."""
+
+    at: datetime
+    author: str
+    action: str
+    subject: str
+    reason: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class LoggedDecision:
+    """A decision as it is kept: valid from `since` until the next one of the workload."""
+
+    since: datetime
+    value: float
+    pods: int
+    status: str
+    reason: str | None
+    mode: str
+    would_serve: float
+    cutoff: datetime | None
+    stages: tuple[tuple[str, float | None, str], ...]
+
+    def same_as(self, other: "LoggedDecision | None") -> bool:
+        """Whether nothing but the moment differs."""
+        return other is not None and _but_since(self) == _but_since(other)
+
+
+def _but_since(entry: LoggedDecision) -> tuple[object, ...]:
+    return (
+        entry.value,
+        entry.pods,
+        entry.status,
+        entry.reason,
+        entry.mode,
+        entry.would_serve,
+        entry.cutoff,
+        entry.stages,
+    )

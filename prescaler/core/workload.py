@@ -1,0 +1,103 @@
+"""A workload as its owner declares it: one thing KEDA scales, and its demand query."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from prescaler.core.instants import floor_to
+from prescaler.core.policy import Policy
+
+_RUNS_MISSED: Final = 3
+"""Runs that may be late before the newest observation counts as stale."""
+
+
+@dataclass(frozen=True)
+class ScaleTarget:
+    """What KEDA scales, and the bounds that the HPA enforces."""
+
+    kind: str
+    name: str
+    namespace: str
+    min_pods: int
+    max_pods: int
+
+
+@dataclass(frozen=True)
+class DemandQuery:
+    """Where demand comes from. Several sources are summed; one missing is missing.
+
+    resolution: spacing of the observations that are fetched and kept. delay: how long after its
+    stamp an observation is final.
+    """
+
+    sources: tuple[str, ...]
+    query: str
+    resolution: timedelta
+    delay: timedelta
+
+
+@dataclass(frozen=True)
+class ForecastSettings:
+    """Grid, reach and cadence of a workload's forecasts."""
+
+    step: timedelta
+    history: timedelta
+    horizon: timedelta
+    every: timedelta
+    refit: timedelta
+    timezone: ZoneInfo
+    country: str | None
+
+    @property
+    def horizon_steps(self) -> int:
+        """H, the number of values in a forecast."""
+        return self.horizon // self.step
+
+
+@dataclass(frozen=True)
+class Reactive:
+    """The reactive trigger beside ours. None: the demand query, the capacity's target."""
+
+    query: str | None
+    target: float | None
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One workload, as declared."""
+
+    name: str
+    aliases: tuple[str, ...]
+    labels: Mapping[str, str]
+    scale_target: ScaleTarget
+    demand: DemandQuery
+    forecast: ForecastSettings
+    policy: Policy
+    reactive: Reactive
+
+    @property
+    def fingerprint(self) -> str:
+        """What the history means; another one opens a new history version."""
+        meaning = [
+            sorted(self.demand.sources),
+            " ".join(self.demand.query.split()),
+            self.demand.resolution.total_seconds(),
+        ]
+        return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:32]
+
+    def known_until(self, now: datetime) -> datetime:
+        """End of the newest observation that is final at `now`: t is, once t + step + delay."""
+        return floor_to(now - self.demand.delay, self.demand.resolution)
+
+    def last_cutoff(self, end: datetime) -> datetime:
+        """Stamp of the last whole step before `end`, the end of known demand."""
+        return floor_to(end, self.forecast.step) - self.forecast.step
+
+
+def stale_after(settings: ForecastSettings, delay: timedelta) -> timedelta:
+    """Age from which on the newest observation is stale: three late runs and a step."""
+    return settings.step + delay + _RUNS_MISSED * max(settings.every, settings.step)

@@ -1,0 +1,200 @@
+"""What the use cases need of the world. Instants are UTC; series lie on even grids.
+
+Every method may raise the errors of its kind (`SourceError`, `StoreError`) beside those named.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from prescaler.core.control import Control
+from prescaler.core.engine import ModelState
+from prescaler.core.forecast import Forecast, Origin
+from prescaler.core.records import (
+    AuditEntry,
+    HistoryVersion,
+    LoggedDecision,
+    RunStatus,
+    ServingState,
+)
+from prescaler.core.series import Series
+from prescaler.core.workload import Workload
+
+
+class Clock(Protocol):
+    """The only way to the present."""
+
+    def now(self) -> datetime:
+        """The present instant, UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds on a clock that only goes forward; differences mean something."""
+        ...
+
+
+class DemandSource(Protocol):
+    """Somewhere demand can be read from."""
+
+    def fetch(self, query: str, start: datetime, end: datetime, step: timedelta) -> Series:
+        """Observations stamped in [start, end) on the grid of `step`; holes are NaN.
+
+        start and end lie on the grid. Values are finite and >= 0. A range without any series is
+        all holes.
+
+        Raises:
+            SourceError: by its subclass, which says what to do.
+        """
+        ...
+
+
+class WorkloadStore(Protocol):
+    """Identities: a workload is a uuid; its name may change."""
+
+    def ensure(self, workload: Workload, now: datetime) -> HistoryVersion:
+        """The current version; created, renamed from an alias, or opened anew as needed."""
+        ...
+
+    def current(self) -> Sequence[HistoryVersion]:
+        """The newest version of every workload that was ever ensured."""
+        ...
+
+
+class DemandStore(Protocol):
+    """Demand history at its own resolution."""
+
+    def known_until(self, version: HistoryVersion) -> datetime | None:
+        """End of what was asked of the source so far; None before the first time."""
+        ...
+
+    def append(self, version: HistoryVersion, series: Series) -> None:
+        """Store a piece and move `known_until` to its end, both or neither.
+
+        Observed points win over stored ones; holes never erase what is stored.
+        """
+        ...
+
+    def read(
+        self, version: HistoryVersion, start: datetime, end: datetime, step: timedelta
+    ) -> Series:
+        """What is stored at resolution `step` in [start, end); holes where nothing is."""
+        ...
+
+
+class ForecastStore(Protocol):
+    """Forecast runs, the state of the engine, and how the newest run ended."""
+
+    def save(
+        self,
+        version: HistoryVersion,
+        status: RunStatus,
+        forecast: Forecast | None = None,
+        state: ModelState | None = None,
+    ) -> bool:
+        """Store the end of a run as one transaction.
+
+        False where a forecast of this version, cutoff and origin was already stored (by another
+        replica); that one is kept.
+        """
+        ...
+
+    def latest(self, version: HistoryVersion, origin: Origin = Origin.LIVE) -> Forecast | None:
+        """The forecast with the newest cutoff."""
+        ...
+
+    def as_of(self, version: HistoryVersion, instant: datetime) -> Forecast | None:
+        """The live forecast that was the newest at an instant."""
+        ...
+
+    def cutoffs(
+        self, version: HistoryVersion, start: datetime, end: datetime
+    ) -> Sequence[datetime]:
+        """Cutoffs of stored live forecasts in [start, end), ascending."""
+        ...
+
+    def newest_cutoffs(self) -> Mapping[int, datetime]:
+        """Newest live cutoff by version id."""
+        ...
+
+    def statuses(self) -> Mapping[int, RunStatus]:
+        """How the newest run ended, by version id."""
+        ...
+
+    def state(self, version: HistoryVersion) -> ModelState | None:
+        """The engine's last refit; None where there is none that this release can read."""
+        ...
+
+
+class ControlStore(Protocol):
+    """What people set at run time."""
+
+    def all(self) -> Mapping[UUID, Control]:
+        """Every workload's control state, ended entries included."""
+        ...
+
+    def put(self, workload: UUID, control: Control, entry: AuditEntry | None) -> Control:
+        """Store the state if its revision is still the stored one, with its audit entry.
+
+        Returns it with the next revision.
+
+        Raises:
+            ChangedMeanwhile: somebody else was faster.
+        """
+        ...
+
+
+class AuditStore(Protocol):
+    """What people did. Append only."""
+
+    def recent(self, limit: int, before: datetime | None = None) -> Sequence[AuditEntry]:
+        """The newest entries, newest first."""
+        ...
+
+
+class DecisionStore(Protocol):
+    """What was decided when; one entry per change."""
+
+    def append(self, entries: Mapping[UUID, LoggedDecision]) -> None:
+        """Add one entry each to some workloads' logs; an entry of the same instant is replaced."""
+        ...
+
+    def newest(self) -> Mapping[UUID, LoggedDecision]:
+        """The last entry of every workload."""
+        ...
+
+    def between(self, workload: UUID, start: datetime, end: datetime) -> Sequence[LoggedDecision]:
+        """Entries in force during [start, end), ascending; the first may begin before start."""
+        ...
+
+
+class SnapshotStore(Protocol):
+    """The last good serving states on local disk, by workload name."""
+
+    def save(self, states: Mapping[str, ServingState], now: datetime) -> None:
+        """Replace the states of these workloads, all or none."""
+        ...
+
+    def load(self) -> Mapping[str, ServingState]:
+        """What was saved last. A damaged file is set aside and gives nothing."""
+        ...
+
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Forget the states of all other workloads."""
+        ...
+
+
+class Leadership(Protocol):
+    """At most one holder among all replicas."""
+
+    def acquire(self) -> bool:
+        """Try to become or stay the leader; False while somebody else is.
+
+        Raises:
+            StoreError: nobody can tell; the caller must behave as a follower.
+        """
+        ...
+
+    def release(self) -> None:
+        """Give it up."""
+        ...

@@ -1,0 +1,1 @@
+"""One sentence of business each; they return a record of what happened."""
