@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from prescaler.core.control import Control
+from prescaler.core.control import Control, LastValid
 from prescaler.core.engine import ModelState
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.records import (
@@ -141,6 +141,10 @@ class ControlStore(Protocol):
         Raises:
             ChangedMeanwhile: somebody else was faster.
         """
+        ...
+
+    def put_last_valid(self, values: Mapping[UUID, LastValid]) -> None:
+        """Remember the last values that rested on a forecast; no revision changes."""
         ...
 
 

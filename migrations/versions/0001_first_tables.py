@@ -97,6 +97,13 @@ def _people() -> None:
         sa.Column("body", sa.JSON, nullable=False),
     )
     op.create_table(
+        "last_valid",
+        sa.Column("workload_id", sa.Uuid, sa.ForeignKey("workload.id"), primary_key=True),
+        sa.Column("value", sa.Float, nullable=False),
+        sa.Column("at", _INSTANT, nullable=False),
+        comment="Apart from control: it changes by itself, and no person's edit may fail for that.",
+    )
+    op.create_table(
         "decision",
         sa.Column("workload_id", sa.Uuid, sa.ForeignKey("workload.id"), primary_key=True),
         sa.Column("since", _INSTANT, primary_key=True),
@@ -119,6 +126,7 @@ def downgrade() -> None:
     for table in (
         "audit",
         "decision",
+        "last_valid",
         "control",
         "model_state",
         "run_status",

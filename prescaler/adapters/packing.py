@@ -18,13 +18,21 @@ import numpy as np
 import numpy.typing as npt
 
 from prescaler.core.arrays import Float32Array, FloatArray
-from prescaler.core.control import Control, Freeze, GuardTrip, LastValid, ModeChange, Override
+from prescaler.core.control import (
+    Authored,
+    Control,
+    Freeze,
+    GuardTrip,
+    LastValid,
+    ModeChange,
+    Override,
+)
 from prescaler.core.engine import ModelState
 from prescaler.core.errors import StoreDamaged
 from prescaler.core.forecast import Basis, Forecast, Origin
 from prescaler.core.instants import format_instant, parse_instant
 from prescaler.core.policy import Mode
-from prescaler.core.records import LoggedDecision, Outcome, RunStatus
+from prescaler.core.records import LoggedDecision, Outcome, RunStatus, SourceFailure
 
 _FORM: Final = 1
 _LEVEL: Final = 6
@@ -177,26 +185,26 @@ def control_from_json(found: dict[str, Any]) -> Control:
     mode, freeze, override = found.get("mode"), found.get("freeze"), found.get("override")
     guard, last = found.get("guard"), found.get("last_valid")
     return Control(
-        mode=ModeChange(**_authored(mode), mode=Mode(mode["mode"])) if mode else None,
-        freeze=Freeze(**_authored(freeze), value=freeze["value"]) if freeze else None,
-        override=Override(**_authored(override), load=override["load"], pods=override["pods"])
-        if override
-        else None,
-        guard=GuardTrip(guard["name"], guard["detail"], parse_instant(guard["since"]))
-        if guard
-        else None,
+        mode=ModeChange(_authored(mode["by"]), Mode(mode["mode"])) if mode else None,
+        freeze=Freeze(_authored(freeze["by"]), freeze["value"]) if freeze else None,
+        override=_override(override) if override else None,
+        guard=_guard(guard) if guard else None,
         last_valid=LastValid(last["value"], parse_instant(last["at"])) if last else None,
         revision=found.get("revision", 0),
     )
 
 
-def _authored(found: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "author": found["author"],
-        "reason": found["reason"],
-        "since": parse_instant(found["since"]),
-        "until": parse_instant(found["until"]) if found["until"] else None,
-    }
+def _override(found: dict[str, Any]) -> Override:
+    return Override(_authored(found["by"]), found["load"], found["pods"])
+
+
+def _guard(found: dict[str, Any]) -> GuardTrip:
+    return GuardTrip(found["name"], found["detail"], parse_instant(found["since"]))
+
+
+def _authored(found: dict[str, Any]) -> Authored:
+    until = parse_instant(found["until"]) if found["until"] else None
+    return Authored(found["author"], found["reason"], parse_instant(found["since"]), until)
 
 
 def _plain(value: Any) -> Any:
@@ -214,12 +222,12 @@ def status_to_json(status: RunStatus) -> dict[str, Any]:
 
 def status_from_json(found: dict[str, Any]) -> RunStatus:
     """The reverse of `status_to_json`."""
-    seen = found.get("last_actual_at")
+    seen, failure = found.get("last_actual_at"), found.get("source_failure")
     return RunStatus(
         at=parse_instant(found["at"]),
         outcome=Outcome(found["outcome"]),
         detail=found.get("detail"),
-        source_error=found.get("source_error"),
+        source_failure=SourceFailure(failure["kind"], failure["text"]) if failure else None,
         last_actual=found.get("last_actual"),
         last_actual_at=parse_instant(seen) if seen else None,
     )

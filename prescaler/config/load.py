@@ -51,7 +51,8 @@ def load_settings(path: Path) -> Settings:
                 workers=top.scheduler.workers,
                 keys=keys,
                 workloads=workloads,
-                files=(path, *files),
+                files=(path, *files, *_key_files(top)),
+                includes=top.include,
             )
     raise InvalidConfiguration(reading.problems)
 
@@ -184,6 +185,10 @@ class _Reading:
         problem = Problem(where.file, where.line_of(path), dotted(path), text)
         if problem not in self.problems:
             self.problems.append(problem)
+
+
+def _key_files(top: FileSection) -> list[Path]:
+    return [Path(key.value_file) for key in top.keys if key.value_file is not None]
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -24,7 +24,7 @@ class InvalidConfiguration(ConfigurationError):
     """The configuration has problems; nothing was started."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(sorted(problems, key=lambda p: (p.file, p.line or 0)))
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        lines = "\n".join(f"  {problem}" for problem in problems)
+        lines = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"{count} in the configuration:\n{lines}")

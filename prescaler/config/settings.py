@@ -25,7 +25,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that was configured. files: those that were read, for watching them."""
+    """Everything that was configured.
+
+    files: those that were read, those with keys too. includes: patterns that may match new ones.
+    """
 
     prometheus: dict[str, PrometheusSection]
     store: StoreUrls
@@ -34,7 +37,22 @@ class Settings:
     keys: tuple[Key, ...]
     workloads: tuple[Workload, ...]
     files: tuple[Path, ...]
+    includes: tuple[str, ...]
 
     def workload(self, name: str) -> Workload | None:
         """The workload of a name."""
         return next((w for w in self.workloads if w.name == name), None)
+
+    def signature(self) -> tuple[tuple[str, int, int, int], ...]:
+        """Changes whenever a file that counts is written, added, removed or replaced."""
+        main = self.files[0]
+        found = {*self.files, *(p for pattern in self.includes for p in main.parent.glob(pattern))}
+        return tuple(_stamp(path) for path in sorted(found))
+
+
+def _stamp(path: Path) -> tuple[str, int, int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return (str(path), 0, 0, 0)
+    return (str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino)

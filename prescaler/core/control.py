@@ -21,23 +21,26 @@ class Authored:
 
 
 @dataclass(frozen=True)
-class ModeChange(Authored):
+class ModeChange:
     """Another mode than the file's."""
 
+    by: Authored
     mode: Mode
 
 
 @dataclass(frozen=True)
-class Freeze(Authored):
+class Freeze:
     """The value that was served when it was set (load units), kept."""
 
+    by: Authored
     value: float
 
 
 @dataclass(frozen=True)
-class Override(Authored):
+class Override:
     """A person's own value: either load units or pods."""
 
+    by: Authored
     load: float | None
     pods: int | None
 
@@ -78,9 +81,9 @@ class Control:
         """Without what has ended by now."""
         return replace(
             self,
-            mode=self.mode if self.mode and self.mode.holds(now) else None,
-            freeze=self.freeze if self.freeze and self.freeze.holds(now) else None,
-            override=self.override if self.override and self.override.holds(now) else None,
+            mode=self.mode if self.mode and self.mode.by.holds(now) else None,
+            freeze=self.freeze if self.freeze and self.freeze.by.holds(now) else None,
+            override=self.override if self.override and self.override.by.holds(now) else None,
         )
 
 

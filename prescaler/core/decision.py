@@ -317,9 +317,11 @@ class _Case:
 
     def _detail(self, reason: str | None) -> str | None:
         if self.control.override is not None:
-            return f"{self.control.override.author}: {self.control.override.reason}"
+            by = self.control.override.by
+            return f"{by.author}: {by.reason}"
         if self.control.freeze is not None:
-            return f"{self.control.freeze.author}: {self.control.freeze.reason}"
+            by = self.control.freeze.by
+            return f"{by.author}: {by.reason}"
         if self.control.guard is not None and reason == f"guard:{self.control.guard.name}":
             return self.control.guard.detail
         return None

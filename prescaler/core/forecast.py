@@ -61,9 +61,9 @@ class Forecast:
     cutoff: datetime
     issued_at: datetime
     step: timedelta
-    values: Float32Array
-    peak_ratio: Float32Array
-    naive: Float32Array
+    values: Float32Array = field(repr=False)
+    peak_ratio: Float32Array = field(repr=False)
+    naive: Float32Array = field(repr=False)
     historic_max: float
     origin: Origin = Origin.LIVE
     basis: Basis = Basis.POOL

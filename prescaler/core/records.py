@@ -12,12 +12,13 @@ from prescaler.core.forecast import Forecast
 
 @dataclass(frozen=True)
 class HistoryVersion:
-    """One meaning of a workload's history. A changed query opens the next number."""
+    """One meaning of a workload's history. Another fingerprint opens the next number."""
 
     id: int
     workload: UUID
     name: str
     number: int
+    fingerprint: str
 
 
 class Outcome(StrEnum):
@@ -26,21 +27,25 @@ class Outcome(StrEnum):
     STORED = "stored"
     UNCHANGED = "unchanged"
     TOO_LITTLE_HISTORY = "too_little_history"
-    SOURCE_FAILED = "source_failed"
     FORECAST_FAILED = "forecast_failed"
 
 
 @dataclass(frozen=True)
-class RunStatus:
-    """How the newest run of a workload ended, and the newest observation it saw.
+class SourceFailure:
+    """A failure of the demand source that a run survived: its kind, and what to do about it."""
 
-    source_error: kind and text of a source failure the run survived, None where there was none.
-    """
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How the newest run of a workload ended, and the newest observation it saw."""
 
     at: datetime
     outcome: Outcome
     detail: str | None = None
-    source_error: str | None = None
+    source_failure: SourceFailure | None = None
     last_actual: float | None = None
     last_actual_at: datetime | None = None
 
@@ -56,6 +61,7 @@ class RunStatus:
 class ServingState:
     """What a replica must know of one workload to answer: it fits into a snapshot."""
 
+    version: HistoryVersion | None = None
     forecast: Forecast | None = None
     control: Control = field(default_factory=Control)
     status: RunStatus | None = None

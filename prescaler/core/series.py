@@ -63,6 +63,12 @@ class Series:
             self.start + first * self.step, self.step, self.mean[first:last], self.peak[first:last]
         )
 
+    def from_first_observation(self) -> "Series":
+        """Without the holes before the first observation; no points where there is none."""
+        known = np.flatnonzero(self.observed)
+        first = int(known[0]) if len(known) else len(self)
+        return self.between(self.start + first * self.step, self.end)
+
     def last_observation(self) -> tuple[datetime, float] | None:
         """Stamp and mean of the newest observed point."""
         known = np.flatnonzero(self.observed)
@@ -158,17 +164,18 @@ def _in_groups(values: FloatArray, lead: int, points: int, ratio: int) -> FloatA
     return padded[: points * ratio].reshape(points, ratio)
 
 
-def join(earlier: Series, later: Series) -> Series:
-    """Two pieces of one grid end to end; a hole is left between them, the later one wins."""
-    if earlier.step != later.step:
-        raise ValueError(f"cannot join a grid of {earlier.step} with one of {later.step}")
-    if not len(earlier):
-        return later
-    start = min(earlier.start, later.start)
-    points = (max(earlier.end, later.end) - start) // earlier.step
+def overlay(below: Series, above: Series) -> Series:
+    """Both on one grid that spans them; what is observed above wins, holes erase nothing."""
+    if below.step != above.step:
+        raise ValueError(f"cannot lay a grid of {above.step} over one of {below.step}")
+    if not len(below) or not len(above):
+        return below if len(below) else above
+    start = min(below.start, above.start)
+    points = (max(below.end, above.end) - start) // below.step
     mean, peak = np.full(points, np.nan), np.full(points, np.nan)
-    for piece in (earlier, later):
-        first = (piece.start - start) // earlier.step
-        mean[first : first + len(piece)] = piece.mean
-        peak[first : first + len(piece)] = piece.peak
-    return Series(start, earlier.step, mean, peak)
+    for piece in (below, above):
+        first = (piece.start - start) // piece.step
+        here = slice(first, first + len(piece))
+        mean[here] = np.where(piece.observed, piece.mean, mean[here])
+        peak[here] = np.where(piece.observed, piece.peak, peak[here])
+    return Series(start, below.step, mean, peak)

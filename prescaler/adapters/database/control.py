@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from prescaler.adapters.database import tables as t
 from prescaler.adapters.database.engine import Database
+from prescaler.adapters.database.upserts import upsert
 from prescaler.adapters.packing import control_from_json, control_to_json
-from prescaler.core.control import Control
+from prescaler.core.control import Control, LastValid
 from prescaler.core.errors import ChangedMeanwhile
 from prescaler.core.records import AuditEntry
 
@@ -24,24 +25,36 @@ class DatabaseControl:
     def all(self) -> Mapping[UUID, Control]:
         """Every workload's control state."""
         query = sa.select(t.control.c.workload_id, t.control.c.revision, t.control.c.body)
+        valid = sa.select(t.last_valid.c.workload_id, t.last_valid.c.value, t.last_valid.c.at)
         with self._database.read() as connection:
-            return {
+            found = {
                 row.workload_id: replace(control_from_json(row.body), revision=row.revision)
                 for row in connection.execute(query)
             }
+            for row in connection.execute(valid):
+                control = found.get(row.workload_id, Control())
+                found[row.workload_id] = replace(control, last_valid=LastValid(row.value, row.at))
+        return found
 
     def put(self, workload: UUID, control: Control, entry: AuditEntry | None) -> Control:
         """Store the state if its revision is still the stored one, with its audit entry."""
-        following = replace(control, revision=control.revision + 1)
+        following = replace(control, revision=control.revision + 1, last_valid=None)
         try:
             with self._database.write() as connection:
                 if not _swap(connection, workload, control.revision, following):
                     raise _changed()
                 if entry is not None:
-                    connection.execute(sa.insert(t.audit).values(vars_of(entry)))
+                    connection.execute(sa.insert(t.audit).values(_columns(entry)))
         except sa.exc.IntegrityError as error:
             raise _changed() from error
-        return following
+        return replace(following, last_valid=control.last_valid)
+
+    def put_last_valid(self, values: Mapping[UUID, LastValid]) -> None:
+        """Remember the last values that rested on a forecast; no revision changes."""
+        with self._database.write() as connection:
+            for workload, last in values.items():
+                body = {"value": last.value, "at": last.at}
+                upsert(connection, t.last_valid, {"workload_id": workload}, body)
 
 
 class DatabaseAudit:
@@ -60,7 +73,7 @@ class DatabaseAudit:
             return [AuditEntry(**row) for row in connection.execute(query).mappings()]
 
 
-def vars_of(entry: AuditEntry) -> dict[str, object]:
+def _columns(entry: AuditEntry) -> dict[str, object]:
     """An audit entry as column values."""
     return {column.name: getattr(entry, column.name) for column in t.audit.c if column.name != "id"}
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from prescaler.adapters.database import tables as t
 from prescaler.adapters.database.engine import Database
+from prescaler.adapters.database.upserts import insert_on, upsert
 from prescaler.adapters.packing import (
     pack_forecast,
     pack_state,
@@ -51,9 +52,9 @@ class DatabaseForecasts:
                 _thin(connection, version, forecast.cutoff)
             if state is not None:
                 key = {"version_id": version.id, "kind": _ENGINE}
-                _upsert(connection, t.model_state, key, {"payload": pack_state(state)})
+                upsert(connection, t.model_state, key, {"payload": pack_state(state)})
             body = {"at": status.at, "body": status_to_json(status)}
-            _upsert(connection, t.run_status, {"version_id": version.id}, body)
+            upsert(connection, t.run_status, {"version_id": version.id}, body)
         return stored
 
     def latest(self, version: HistoryVersion, origin: Origin = Origin.LIVE) -> Forecast | None:
@@ -139,7 +140,7 @@ def _insert_run(connection: sa.Connection, version: HistoryVersion, forecast: Fo
         "grain": _grain(connection, version, forecast),
         "payload": pack_forecast(forecast),
     }
-    query = _dialect_insert(connection, t.forecast_run).values(values).on_conflict_do_nothing()
+    query = insert_on(connection, t.forecast_run).values(values).on_conflict_do_nothing()
     return bool(connection.execute(query).rowcount)
 
 
@@ -168,21 +169,3 @@ def _thin(connection: sa.Connection, version: HistoryVersion, newest: datetime) 
                 run.cutoff < newest - age,
             )
         )
-
-
-def _upsert(
-    connection: sa.Connection, table: sa.Table, key: dict[str, Any], values: dict[str, Any]
-) -> None:
-    insert = _dialect_insert(connection, table).values(**key, **values)
-    connection.execute(insert.on_conflict_do_update(index_elements=list(key), set_=values))
-
-
-def _dialect_insert(connection: sa.Connection, table: sa.Table) -> Any:
-    """INSERT ... ON CONFLICT is spelt alike on both, but lives in each dialect."""
-    if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-
-        return sqlite_insert(table)
-    from sqlalchemy.dialects.postgresql import insert as postgres_insert
-
-    return postgres_insert(table)

@@ -113,6 +113,15 @@ control = sa.Table(
     sa.Column("body", sa.JSON, nullable=False),
 )
 
+last_valid = sa.Table(
+    "last_valid",
+    metadata,
+    sa.Column("workload_id", sa.ForeignKey("workload.id"), primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    comment="Apart from control: it changes by itself, and no person's edit may fail for that.",
+)
+
 decision = sa.Table(
     "decision",
     metadata,

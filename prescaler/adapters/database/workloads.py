@@ -51,7 +51,7 @@ class DatabaseWorkloads:
         )
         with self._database.read() as connection:
             return [
-                HistoryVersion(row.id, row.workload_id, row.name, row.number)
+                HistoryVersion(row.id, row.workload_id, row.name, row.number, row.fingerprint)
                 for row in connection.execute(query)
             ]
 
@@ -67,7 +67,7 @@ def _find(connection: sa.Connection, workload: Workload) -> HistoryVersion | Non
     ).first()
     if row is None or row.fingerprint != workload.fingerprint:
         return None
-    return HistoryVersion(row.id, row.workload_id, workload.name, row.number)
+    return _version(workload, row.id, row.workload_id, row.number)
 
 
 def _create(connection: sa.Connection, workload: Workload, now: datetime) -> HistoryVersion:
@@ -91,7 +91,11 @@ def _create(connection: sa.Connection, workload: Workload, now: datetime) -> His
         )
         .returning(t.history_version.c.id)
     )
-    return HistoryVersion(int(key or 0), identity, workload.name, number)
+    return _version(workload, int(key or 0), identity, number)
+
+
+def _version(workload: Workload, key: int, identity: UUID, number: int) -> HistoryVersion:
+    return HistoryVersion(key, identity, workload.name, number, workload.fingerprint)
 
 
 def _identity(connection: sa.Connection, workload: Workload, now: datetime) -> UUID:

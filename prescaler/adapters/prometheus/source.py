@@ -1,7 +1,6 @@
 """Demand from anything that speaks the Prometheus HTTP API, through prometheus-api-client."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from prescaler.core.errors import (
     SeveralSeries,
 )
 from prescaler.core.instants import floor_to
-from prescaler.core.series import Series, join, missing_series, series_from_points
+from prescaler.core.series import Series, missing_series, overlay, series_from_points
 
 _MOST_POINTS: Final = 10_000
 """Prometheus refuses more than 11,000 points a series (11,001 pass, 11,002 do not)."""
@@ -35,9 +34,10 @@ class PrometheusSource:
 
     def __init__(self, access: PrometheusAccess) -> None:
         self._access = access
+        self._session = PrometheusSession(access)
         self._client = PrometheusConnect(
             url=access.url.rstrip("/"),
-            session=PrometheusSession(access),
+            session=self._session,
             retry=RETRY,
             method="POST",
         )
@@ -51,22 +51,25 @@ class PrometheusSource:
         """Observations stamped in [start, end), fetched in chunks that the server accepts."""
         found = missing_series(start, step, 0)
         for first, last in chunks(start, end, step):
-            found = join(found, self._chunk(query, first, last, step))
+            found = overlay(found, self._chunk(query, first, last, step))
         return found
 
-    def probe(self, query: str, at: datetime) -> "Probe":
-        """What an instant query gives: how many series, and the value if there is one."""
-        answer = self._client._session.request(  # noqa: SLF001 - custom_query drops the result's type
+    def series_now(self, query: str, at: datetime) -> tuple[str, ...]:
+        """Label sets of the series that the query gives at an instant.
+
+        Raises:
+            SourceError: by its subclass.
+        """
+        answer = self._session.request(
             "POST",
             f"{self._client.url}/api/v1/query",
             params={"query": query, "time": at.timestamp()},
         )
-        data = answer.json()["data"]
+        data = answer.document["data"]
         kind = data.get("resultType")
         if kind != "vector":
             raise NotASeries(_kind_text(query, str(kind)))
-        series = [_labels(item) for item in data["result"]]
-        return Probe(tuple(series))
+        return tuple(_labels(item) for item in data["result"])
 
     def close(self) -> None:
         """Give the connections back."""
@@ -82,13 +85,6 @@ class PrometheusSource:
         stamps, values = _one_series(query, result)
         _possible(query, values)
         return series_from_points(stamps, np.maximum(values, 0.0), start=start, end=end, step=step)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Label sets of the series that a query gives right now."""
-
-    series: tuple[str, ...]
 
 
 def chunks(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime]]:

@@ -1,0 +1,220 @@
+"""The stores in memory: for dry runs, replays, and tests that need no database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from prescaler.core.control import Control, LastValid
+from prescaler.core.engine import ModelState
+from prescaler.core.errors import ChangedMeanwhile
+from prescaler.core.forecast import Forecast, Origin
+from prescaler.core.records import (
+    AuditEntry,
+    HistoryVersion,
+    LoggedDecision,
+    RunStatus,
+    ServingState,
+)
+from prescaler.core.series import Series, missing_series, overlay
+from prescaler.core.workload import Workload
+
+
+class MemoryWorkloads:
+    """`WorkloadStore` in memory."""
+
+    def __init__(self) -> None:
+        self._versions: list[HistoryVersion] = []
+
+    def ensure(self, workload: Workload, now: datetime) -> HistoryVersion:  # noqa: ARG002 - the port's signature
+        """The current version; created, renamed from an alias, or opened anew as needed."""
+        known = self._newest((workload.name, *workload.aliases))
+        if known is not None and known.fingerprint == workload.fingerprint:
+            self._rename(known.workload, workload.name)
+            return replace(known, name=workload.name)
+        identity = known.workload if known else uuid4()
+        number = known.number + 1 if known else 1
+        key = len(self._versions) + 1
+        created = HistoryVersion(key, identity, workload.name, number, workload.fingerprint)
+        self._versions.append(created)
+        self._rename(identity, workload.name)
+        return created
+
+    def current(self) -> Sequence[HistoryVersion]:
+        """The newest version of every workload."""
+        return list({version.workload: version for version in self._versions}.values())
+
+    def _newest(self, names: Sequence[str]) -> HistoryVersion | None:
+        for name in names:
+            for version in reversed(self._versions):
+                if version.name == name:
+                    return version
+        return None
+
+    def _rename(self, identity: UUID, name: str) -> None:
+        self._versions = [
+            replace(v, name=name) if v.workload == identity else v for v in self._versions
+        ]
+
+
+class MemoryDemand:
+    """`DemandStore` in memory."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[int, timedelta], Series] = {}
+        self._until: dict[int, datetime] = {}
+
+    def known_until(self, version: HistoryVersion) -> datetime | None:
+        """End of what was asked of the source so far."""
+        return self._until.get(version.id)
+
+    def append(self, version: HistoryVersion, series: Series) -> None:
+        """Store a piece; observed points win, holes erase nothing."""
+        if not len(series):
+            return
+        key = (version.id, series.step)
+        self._series[key] = overlay(self._series[key], series) if key in self._series else series
+        self._until[version.id] = max(series.end, self._until.get(version.id, series.end))
+
+    def read(
+        self, version: HistoryVersion, start: datetime, end: datetime, step: timedelta
+    ) -> Series:
+        """What is stored in [start, end); holes where nothing is."""
+        asked = missing_series(start, step, max(0, (end - start) // step))
+        found = self._series.get((version.id, step))
+        return asked if found is None else overlay(asked, found.between(start, end))
+
+
+class MemoryForecasts:
+    """`ForecastStore` in memory; nothing is thinned."""
+
+    def __init__(self) -> None:
+        self._runs: dict[tuple[int, Origin], dict[datetime, Forecast]] = {}
+        self._statuses: dict[int, RunStatus] = {}
+        self._states: dict[int, ModelState] = {}
+
+    def save(
+        self,
+        version: HistoryVersion,
+        status: RunStatus,
+        forecast: Forecast | None = None,
+        state: ModelState | None = None,
+    ) -> bool:
+        """Store the end of a run."""
+        self._statuses[version.id] = status
+        if state is not None:
+            self._states[version.id] = state
+        if forecast is None:
+            return False
+        runs = self._runs.setdefault((version.id, forecast.origin), {})
+        if forecast.cutoff in runs:
+            return False
+        runs[forecast.cutoff] = forecast
+        return True
+
+    def latest(self, version: HistoryVersion, origin: Origin = Origin.LIVE) -> Forecast | None:
+        """The forecast with the newest cutoff."""
+        runs = self._runs.get((version.id, origin), {})
+        return runs[max(runs)] if runs else None
+
+    def as_of(self, version: HistoryVersion, instant: datetime) -> Forecast | None:
+        """The live forecast that was the newest at an instant."""
+        runs = self._runs.get((version.id, Origin.LIVE), {})
+        known = [cutoff for cutoff, run in runs.items() if run.issued_at <= instant]
+        return runs[max(known)] if known else None
+
+    def cutoffs(
+        self, version: HistoryVersion, start: datetime, end: datetime
+    ) -> Sequence[datetime]:
+        """Cutoffs of stored live forecasts in [start, end)."""
+        runs = self._runs.get((version.id, Origin.LIVE), {})
+        return sorted(cutoff for cutoff in runs if start <= cutoff < end)
+
+    def newest_cutoffs(self) -> Mapping[int, datetime]:
+        """Newest live cutoff by version id."""
+        live = {key: runs for (key, origin), runs in self._runs.items() if origin is Origin.LIVE}
+        return {key: max(runs) for key, runs in live.items() if runs}
+
+    def statuses(self) -> Mapping[int, RunStatus]:
+        """How the newest run ended, by version id."""
+        return dict(self._statuses)
+
+    def state(self, version: HistoryVersion) -> ModelState | None:
+        """The engine's last refit."""
+        return self._states.get(version.id)
+
+
+class MemoryControl:
+    """`ControlStore` and `AuditStore` in memory."""
+
+    def __init__(self) -> None:
+        self._controls: dict[UUID, Control] = {}
+        self._entries: list[AuditEntry] = []
+
+    def all(self) -> Mapping[UUID, Control]:
+        """Every workload's control state."""
+        return dict(self._controls)
+
+    def put(self, workload: UUID, control: Control, entry: AuditEntry | None) -> Control:
+        """Store the state if its revision is still the stored one."""
+        stored = self._controls.get(workload, Control())
+        if stored.revision != control.revision:
+            raise ChangedMeanwhile("somebody else changed this workload; read it again")
+        following = replace(control, revision=control.revision + 1, last_valid=stored.last_valid)
+        self._controls[workload] = following
+        self._entries += [entry] if entry is not None else []
+        return following
+
+    def put_last_valid(self, values: Mapping[UUID, LastValid]) -> None:
+        """Remember the last values that rested on a forecast."""
+        for workload, last in values.items():
+            stored = self._controls.get(workload, Control())
+            self._controls[workload] = replace(stored, last_valid=last)
+
+    def recent(self, limit: int, before: datetime | None = None) -> Sequence[AuditEntry]:
+        """The newest entries, newest first."""
+        found = [e for e in reversed(self._entries) if before is None or e.at < before]
+        return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
+
+
+class MemoryDecisions:
+    """`DecisionStore` in memory."""
+
+    def __init__(self) -> None:
+        self._log: dict[UUID, dict[datetime, LoggedDecision]] = {}
+
+    def append(self, entries: Mapping[UUID, LoggedDecision]) -> None:
+        """Add one entry each."""
+        for workload, entry in entries.items():
+            self._log.setdefault(workload, {})[entry.since] = entry
+
+    def newest(self) -> Mapping[UUID, LoggedDecision]:
+        """The last entry of every workload."""
+        return {workload: log[max(log)] for workload, log in self._log.items()}
+
+    def between(self, workload: UUID, start: datetime, end: datetime) -> Sequence[LoggedDecision]:
+        """Entries in force during [start, end)."""
+        log = self._log.get(workload, {})
+        before = [since for since in log if since <= start]
+        inside = sorted(since for since in log if start < since < end)
+        return [log[since] for since in [*([max(before)] if before else []), *inside]]
+
+
+class MemorySnapshot:
+    """`SnapshotStore` that keeps nothing beyond the process."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, ServingState] = {}
+
+    def save(self, states: Mapping[str, ServingState], now: datetime) -> None:  # noqa: ARG002 - the port's signature
+        """Replace the states of these workloads."""
+        self._states |= states
+
+    def load(self) -> Mapping[str, ServingState]:
+        """What was saved last."""
+        return dict(self._states)
+
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Forget the states of all other workloads."""
+        kept = set(names)
+        self._states = {name: s for name, s in self._states.items() if name in kept}

@@ -1,0 +1,94 @@
+"""What the routes work with, handed to them by the application they belong to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Path, Request, Security
+from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPBasic, HTTPBearer
+
+from prescaler.adapters.telemetry.metrics import Telemetry
+from prescaler.apps.api.keys import Caller
+from prescaler.apps.api.metric import Doorkeeper
+from prescaler.config import Settings
+from prescaler.config.models import Scope
+from prescaler.core.errors import NotAllowed
+from prescaler.ports import Clock
+from prescaler.usecases.change_control import ControlPorts
+from prescaler.usecases.serve_metric import Served, ServingTable
+from prescaler.wiring import Stores
+
+
+@dataclass(frozen=True)
+class ApiContext:
+    """Everything behind the routes. settings: the present ones; refresh: serve changes now."""
+
+    table: ServingTable
+    stores: Stores
+    door: Doorkeeper
+    clock: Clock
+    telemetry: Telemetry
+    settings: Callable[[], Settings]
+    refresh: Callable[[], None]
+    health: Callable[[], dict[str, Any]]
+
+    def now(self) -> datetime:
+        """The present, whole seconds."""
+        return self.clock.now().replace(microsecond=0)
+
+    def control_ports(self) -> ControlPorts:
+        """What a change of control needs."""
+        return ControlPorts(self.clock, self.stores.workloads, self.stores.controls)
+
+
+def _context(request: Request) -> ApiContext:
+    context: ApiContext = request.app.state.context
+    return context
+
+
+Context = Annotated[ApiContext, Depends(_context)]
+
+_DOCUMENTED = [
+    Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
+    Security(APIKeyQuery(name="api_key", auto_error=False)),
+    Security(HTTPBearer(auto_error=False)),
+    Security(HTTPBasic(auto_error=False)),
+]
+"""For the documentation page only: `_caller` reads the request itself, as KEDA sends it."""
+
+
+def _caller(request: Request, context: Context) -> Caller:
+    found = context.door.let_in(dict(request.scope))
+    if isinstance(found, Caller):
+        return found
+    limited = found is HTTPStatus.TOO_MANY_REQUESTS
+    text = "too many wrong keys from this address" if limited else "send a key"
+    headers = {"Retry-After": "60"} if limited else {"WWW-Authenticate": 'Bearer realm="prescaler"'}
+    raise HTTPException(found.value, text, headers)
+
+
+Reader = Annotated[Caller, Depends(_caller)]
+
+
+def _admin(caller: Reader) -> Caller:
+    if not caller.may(Scope.ADMIN):
+        raise NotAllowed(f"the key {caller.name!r} has scope {caller.scope}, this needs admin")
+    return caller
+
+
+Admin = Annotated[Caller, Depends(_admin)]
+
+
+def _served(
+    name: Annotated[str, Path(description="the workload's name")], caller: Reader, context: Context
+) -> Served:
+    if not caller.sees(name):
+        raise NotAllowed(f"the key {caller.name!r} is not for this workload")
+    return context.table.get(name)
+
+
+OneWorkload = Annotated[Served, Depends(_served)]
+
+documented = _DOCUMENTED

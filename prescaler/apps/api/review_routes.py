@@ -1,0 +1,254 @@
+"""The review API: everything a page, a tool or a person may want to look at."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import yaml
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from prescaler.apps.api.context import Context, OneWorkload, Reader, documented
+from prescaler.apps.api.keys import Caller
+from prescaler.apps.api.shapes import (
+    InstantText,
+    audit_json,
+    control_json,
+    decision_json,
+    logged_json,
+    run_json,
+    series_json,
+    summary_json,
+)
+from prescaler.core.durations import parse_duration
+from prescaler.core.errors import BadParameter
+from prescaler.core.instants import format_instant
+from prescaler.core.scaledobject import (
+    Variant,
+    default_variant,
+    scaled_object,
+    trigger_authentication,
+)
+from prescaler.usecases.review import (
+    Span,
+    demand_columns,
+    forecast_as_of,
+    forecast_columns,
+    plan_columns,
+)
+from prescaler.usecases.serve_metric import Served
+from prescaler.wiring import reactive_sources
+
+router = APIRouter(prefix="/api/v1", tags=["review"], dependencies=documented)
+
+From = Annotated[InstantText | None, Query(alias="from", description="first instant, RFC 3339")]
+To = Annotated[InstantText | None, Query(alias="to", description="end, not included")]
+Step = Annotated[str | None, Query(description="spacing such as 5m")]
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+class ListQuery(BaseModel):
+    """Which workloads, and in which order."""
+
+    search: str = Field("", max_length=200, description="part of a name or of a label's value")
+    label: str | None = Field(None, max_length=200, description="key=value")
+    status: str | None = Field(None, max_length=20, description="status of the present answer")
+    sort: str = Field("name", pattern="^-?(name|value|pods|age_seconds)$")
+    limit: int = Field(100, ge=1, le=500)
+    cursor: str | None = Field(None, max_length=20, description="`next` of the page before")
+
+
+@router.get("/workloads")
+def list_workloads(
+    context: Context, caller: Reader, asked: Annotated[ListQuery, Query()]
+) -> dict[str, Any]:
+    """Workloads that the key may see, page by page."""
+    now = context.now()
+    chosen = [s for s in context.table if _chosen(s, caller, asked)]
+    rows = [summary_json(served, served.decide(now)) for served in chosen]
+    rows = [row for row in rows if asked.status in (None, row["status"])]
+    key = asked.sort.lstrip("-")
+    rows.sort(key=lambda row: (row[key] is None, row[key], row["name"]))
+    if asked.sort.startswith("-"):
+        rows.reverse()
+    start = _position(asked.cursor)
+    following = str(start + asked.limit) if start + asked.limit < len(rows) else None
+    return {"items": rows[start : start + asked.limit], "next": following}
+
+
+@router.get("/workloads/{name}")
+def show_workload(served: OneWorkload, context: Context, response: Response) -> dict[str, Any]:
+    """One workload: what is declared, what is set, what is served, and why."""
+    workload, control = served.workload, served.state.control.at(context.now())
+    response.headers["ETag"] = etag(control.revision)
+    decision = served.decide(context.now())
+    return {
+        **summary_json(served, decision),
+        "query": workload.demand.query,
+        "sources": workload.demand.sources,
+        "scale_target": vars(workload.scale_target),
+        "timezone": str(workload.forecast.timezone),
+        "control": control_json(control),
+        "decision": decision_json(decision),
+        "weights": served.state.forecast.weights if served.state.forecast else None,
+    }
+
+
+@router.get("/workloads/{name}/demand")
+def show_demand(
+    served: OneWorkload, context: Context, first: From = None, to: To = None, step: Step = None
+) -> dict[str, Any]:
+    """Observed demand: mean and max in each step; null where nothing was observed."""
+    now = context.now()
+    span = _span(served, first or now - timedelta(days=1), to or now, step)
+    return series_json(demand_columns(served, context.stores.demand, span))
+
+
+@router.get("/workloads/{name}/forecasts")
+def list_forecasts(
+    served: OneWorkload,
+    context: Context,
+    first: From = None,
+    to: To = None,
+    as_of: Annotated[InstantText | None, Query(description="the newest at this instant")] = None,
+) -> dict[str, Any]:
+    """Cutoffs of stored forecasts, or with `as_of` the one that was the newest then."""
+    if as_of is not None:
+        found = forecast_as_of(served, context.stores.forecasts, as_of)
+        return _forecast(found)
+    version, now = served.state.version, context.now()
+    if version is None:
+        return {"items": [], "next": None}
+    start, end = first or now - timedelta(days=7), to or now + timedelta(seconds=1)
+    cutoffs = context.stores.forecasts.cutoffs(version, start, end)
+    return {"items": [format_instant(cutoff) for cutoff in cutoffs], "next": None}
+
+
+@router.get("/workloads/{name}/forecasts/latest")
+def latest_forecast(served: OneWorkload) -> dict[str, Any]:
+    """The forecast that is being served."""
+    return _forecast(served.state.forecast)
+
+
+@router.get("/workloads/{name}/plan")
+def show_plan(
+    served: OneWorkload, context: Context, first: From = None, to: To = None, step: Step = None
+) -> dict[str, Any]:
+    """The plan of the next hours, stage by stage."""
+    now = context.now()
+    span = _span(served, first or now, to or now + timedelta(hours=48), step)
+    return series_json(plan_columns(served, span))
+
+
+@router.get("/workloads/{name}/decisions")
+def list_decisions(
+    served: OneWorkload,
+    context: Context,
+    first: From = None,
+    to: To = None,
+    at: Annotated[InstantText | None, Query(description="what was served at this instant")] = None,
+) -> dict[str, Any]:
+    """Changes of what was served, each with its waterfall."""
+    version, now = served.state.version, context.now()
+    if version is None:
+        return {"items": [], "next": None}
+    start = at or first or now - timedelta(days=1)
+    end = start + timedelta(seconds=1) if at else to or now + timedelta(seconds=1)
+    found = context.stores.decisions.between(version.workload, start, end)
+    found = found[:1] if at else found
+    return {"items": [logged_json(e, served.policy.target) for e in found], "next": None}
+
+
+@router.get("/workloads/{name}/scaledobject", response_class=Response)
+def show_scaledobject(
+    served: OneWorkload, context: Context, variant: Variant | None = None
+) -> Response:
+    """The ScaledObject and TriggerAuthentication to paste."""
+    settings, workload = context.settings(), served.workload
+    found = scaled_object(
+        workload,
+        variant or default_variant(workload),
+        public_url=settings.server.public_url,
+        sources=reactive_sources(settings, workload),
+    )
+    authentication = trigger_authentication(workload.scale_target.namespace)
+    text = yaml.safe_dump_all([found, authentication], sort_keys=False)
+    return Response(text, media_type="application/yaml")
+
+
+@router.get("/audit")
+def list_audit(
+    context: Context, caller: Reader, limit: Limit = 100, before: To = None
+) -> dict[str, Any]:
+    """Who changed what, newest first."""
+    found = context.stores.audit.recent(limit, before)
+    seen = [entry for entry in found if caller.sees(entry.subject)]
+    following = format_instant(found[-1].at) if len(found) == limit else None
+    return {"items": [audit_json(entry) for entry in seen], "next": following}
+
+
+@router.get("/status")
+def show_status(context: Context, caller: Reader) -> dict[str, Any]:
+    """How prescaler itself is doing, and what differs from the file."""
+    now = context.now()
+    visible = [served for served in context.table if caller.sees(served.workload.name)]
+    return {
+        **context.health(),
+        "workloads": len(visible),
+        "differs_from_file": [
+            {"workload": s.workload.name, **control_json(control)}
+            for s in visible
+            if _set(control := s.state.control.at(now))
+        ],
+        "source_failures": [
+            {"workload": s.workload.name, "run": run_json(s.state.status)}
+            for s in visible
+            if s.state.status and s.state.status.source_failure
+        ],
+    }
+
+
+def etag(revision: int) -> str:
+    """The entity tag of a workload's control state."""
+    return f'"{revision}"'
+
+
+def _set(control: Any) -> bool:
+    return any((control.mode, control.freeze, control.override, control.guard))
+
+
+def _chosen(served: Served, caller: Caller, asked: ListQuery) -> bool:
+    workload = served.workload
+    if not caller.sees(workload.name):
+        return False
+    if asked.label is not None:
+        key, _, value = asked.label.partition("=")
+        if workload.labels.get(key) != value:
+            return False
+    text = " ".join([workload.name, *workload.labels.values()]).lower()
+    return asked.search.lower() in text
+
+
+def _position(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not cursor.isascii() or not cursor.isdigit():
+        raise BadParameter("cursor must be the `next` of the page before")
+    return int(cursor)
+
+
+def _span(served: Served, start: datetime, end: datetime, step: str | None) -> Span:
+    spacing = parse_duration(step) if step else served.workload.forecast.step
+    return Span(start, end, spacing)
+
+
+def _forecast(found: Any) -> dict[str, Any]:
+    if found is None:
+        return {"cutoff": None, "issued_at": None, "series": None}
+    return {
+        "cutoff": format_instant(found.cutoff),
+        "issued_at": format_instant(found.issued_at),
+        "basis": found.basis.value,
+        "origin": found.origin.value,
+        "weights": found.weights,
+        "series": series_json(forecast_columns(found)),
+    }

@@ -1,0 +1,68 @@
+"""`keda`: the ScaledObject to paste."""
+
+from typing import Annotated
+
+import typer
+import yaml
+
+from prescaler.apps.cli.options import Config, Debug, Json, config_path, print_json
+from prescaler.config import load_settings
+from prescaler.core.errors import UnknownWorkload
+from prescaler.core.scaledobject import (
+    Variant,
+    default_variant,
+    scaled_object,
+    trigger_authentication,
+)
+from prescaler.wiring import reactive_sources
+
+_HEAD = """\
+# {workload}: variant {variant}. Needs {needs}; docs/operations.md says what it does when
+# prescaler, Prometheus or both are dead. The Secret prescaler-keda holds the key as `api-key`.
+"""
+_NEEDS = {
+    Variant.FORMULA: "KEDA 2.20 or newer",
+    Variant.CARRY_ON: "KEDA 2.20 or newer",
+    Variant.TWO_TRIGGERS: "any KEDA",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(keda)
+
+
+def keda(
+    workload: Annotated[str, typer.Argument(help="Name of the workload.")],
+    variant: Annotated[
+        Variant | None, typer.Option(help="Default: formula; two-triggers with min_pods 0.")
+    ] = None,
+    fallback_pods: Annotated[
+        int | None, typer.Option(min=0, help="carry-on: pods when nothing is known.")
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Print the ScaledObject and TriggerAuthentication of a workload, to paste."""
+    settings = load_settings(config_path(config))
+    found = settings.workload(workload)
+    if found is None:
+        names = ", ".join(sorted(w.name for w in settings.workloads)[:20])
+        raise UnknownWorkload(f"no workload {workload!r} is configured; there are: {names}")
+    chosen = variant or default_variant(found)
+    scaled = scaled_object(
+        found,
+        chosen,
+        public_url=settings.server.public_url,
+        sources=reactive_sources(settings, found),
+        fallback_pods=fallback_pods,
+    )
+    authentication = trigger_authentication(found.scale_target.namespace)
+    if as_json:
+        print_json([scaled, authentication])
+        return
+    typer.echo(
+        _HEAD.format(workload=workload, variant=chosen.value, needs=_NEEDS[chosen]), nl=False
+    )
+    typer.echo(yaml.safe_dump_all([scaled, authentication], sort_keys=False, width=1000), nl=False)

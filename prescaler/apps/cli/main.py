@@ -1,0 +1,109 @@
+"""`prescaler`: the command line. Exit codes say what kind of thing went wrong."""
+
+import sys
+from typing import Final
+
+import typer
+from typer.exceptions import TyperException
+
+import prescaler
+from prescaler.adapters.telemetry.logs import set_up_logs
+from prescaler.apps.cli import check, database, demo, forecast, keda, processes
+from prescaler.apps.cli.options import ERR, OUT, print_json
+from prescaler.config import InvalidConfiguration
+from prescaler.config.environment import Environment, LogFormat
+from prescaler.core.errors import (
+    ConfigurationError,
+    PrescalerError,
+    RequestError,
+    SourceError,
+    StoreError,
+)
+
+DONE, NO, USAGE, CONFIGURATION, SOURCE, STORE, DEFECT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
+
+_CODES: Final[tuple[tuple[type[PrescalerError], int], ...]] = (
+    (ConfigurationError, CONFIGURATION),
+    (SourceError, SOURCE),
+    (StoreError, STORE),
+    (RequestError, USAGE),
+    (PrescalerError, NO),
+)
+
+app = typer.Typer(
+    name="prescaler",
+    help="Tells KEDA, early enough, how much demand to be ready for.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+processes.register(app)
+check.register(app)
+database.register(app)
+forecast.register(app)
+keda.register(app)
+demo.register(app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        OUT.print(prescaler.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: bool = typer.Option(
+        False,
+        "--version",
+        callback=_version,
+        is_eager=True,
+        help="Show the version.",
+    ),
+) -> None:
+    """Tells KEDA, early enough, how much demand to be ready for."""
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    environment = Environment()
+    json_lines = environment.log_format is LogFormat.JSON or (
+        environment.log_format is LogFormat.AUTO and not sys.stderr.isatty()
+    )
+    set_up_logs(json_lines=json_lines, level=environment.log_level)
+    sys.exit(_exit_code(sys.argv[1:]))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
+        return int(app(arguments, standalone_mode=False) or DONE)
+    except typer.Exit as end:
+        return end.exit_code
+    except TyperException as error:
+        ERR.print("usage", style="red", end=" ")
+        ERR.print(f"{error.format_message()}; see prescaler --help", markup=False, highlight=False)
+        return USAGE
+    except (typer.Abort, KeyboardInterrupt):
+        ERR.print("interrupted")
+        return INTERRUPTED
+    except PrescalerError as error:
+        if "--debug" in arguments:
+            raise
+        _report(error, as_json="--json" in arguments)
+        return next(code for kind, code in _CODES if isinstance(error, kind))
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        ERR.print(f"[red]defect[/red] {type(error).__name__}: {error}; --debug shows where")
+        return DEFECT
+
+
+def _report(error: PrescalerError, *, as_json: bool) -> None:
+    if as_json:
+        document = {"error": str(error), "kind": error.kind}
+        if isinstance(error, InvalidConfiguration):
+            document["problems"] = [vars(p) for p in error.problems]  # type: ignore[assignment]
+        print_json(document)
+        return
+    ERR.print("error", style="red", end=" ")
+    ERR.print(str(error), markup=False, highlight=False)

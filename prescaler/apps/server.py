@@ -1,0 +1,158 @@
+"""One process: keeper, scheduler and HTTP server, started and ended together."""
+
+import signal
+import ssl
+import sys
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import uvicorn
+
+from prescaler.adapters.telemetry.metrics import Telemetry
+from prescaler.apps.api.app import everything, metric_only, pages_only
+from prescaler.apps.api.context import ApiContext
+from prescaler.apps.api.keys import KeyRing
+from prescaler.apps.api.metric import Doorkeeper
+from prescaler.apps.keeper import Keeper
+from prescaler.apps.scheduler.clockwork import Clockwork
+from prescaler.config import Settings, load_settings
+from prescaler.config.models import ServerSection
+from prescaler.wiring import Stores, clock, open_leadership, open_snapshot, open_stores
+
+_KEEP_ALIVE_SECONDS: Final = 120
+"""KEDA's connection pool drops idle connections after 90 s. Were we to close them first, its next
+question could meet a closing connection, which it counts as a failure."""
+
+_SWITCH_SECONDS: Final = 0.001
+"""How soon a waiting thread gets the interpreter: an answer must not wait 5 ms for a page."""
+
+_LOG: Final = structlog.get_logger()
+
+
+class Only(StrEnum):
+    """Part of the server that a process is for."""
+
+    METRIC = "metric"
+    PAGES = "pages"
+
+
+class Process:
+    """What every long-running process has: settings, stores, keeper, and threads that it ends.
+
+    Raises:
+        ConfigurationError, StoreError
+    """
+
+    def __init__(self, path: Path) -> None:
+        settings = load_settings(path)
+        self.clock = clock()
+        self.telemetry = Telemetry()
+        self.stores: Stores = open_stores(settings.store.main)
+        snapshot = open_snapshot(settings.server.snapshot_dir)
+        self.keeper = Keeper(path, settings, self.stores, snapshot, self.telemetry, self.clock)
+        self.telemetry.snapshot_age.set_function(self.keeper.snapshot_age)
+        self.telemetry.watch(self.keeper.observations)
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def settings(self) -> Settings:
+        """The present settings."""
+        return self.keeper.settings
+
+    def start(self, *, schedule: bool) -> None:
+        """Begin to serve from memory, and to schedule if wanted."""
+        signal.signal(signal.SIGHUP, lambda *_: self.keeper.ask_reload())
+        self.keeper.start()
+        self._thread("keeper", self.keeper.run)
+        if schedule:
+            leadership = open_leadership(self.settings.store.direct)
+            clockwork = Clockwork(self.keeper, self.stores, leadership, self.telemetry, self.clock)
+            self._thread("clockwork", clockwork.run)
+
+    def wait(self) -> None:
+        """Until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        self._stop.wait()
+
+    def end(self) -> None:
+        """End the threads and give everything back."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+        self.stores.database.close()
+        _LOG.info("ended")
+
+    def _thread(self, name: str, target: Callable[[threading.Event], None]) -> None:
+        thread = threading.Thread(target=target, args=(self._stop,), name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+
+def serve(path: Path, *, schedule: bool, only: Only | None) -> None:
+    """Serve until told to stop."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    process = Process(path)
+    # uvicorn raises the signal that ended it once more; without a handler that would end us
+    # before the leader's lock is given back.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    process.start(schedule=schedule and only is not Only.METRIC)
+    try:
+        section = process.settings.server
+        _LOG.info("listening", address=section.listen, only=only)
+        uvicorn.Server(_uvicorn(section, application(process, only))).run()
+    finally:
+        process.end()
+
+
+def schedule_only(path: Path) -> None:
+    """Schedule until told to stop; answers nobody."""
+    process = Process(path)
+    process.start(schedule=True)
+    try:
+        process.wait()
+    finally:
+        process.end()
+
+
+def application(process: Process, only: Only | None = None) -> Any:
+    """The ASGI application of a process."""
+    door = Doorkeeper(KeyRing(process.settings.keys), process.clock)
+    process.keeper.on_settings.append(lambda s: setattr(door, "ring", KeyRing(s.keys)))
+    context = ApiContext(
+        table=process.keeper.table,
+        stores=process.stores,
+        door=door,
+        clock=process.clock,
+        telemetry=process.telemetry,
+        settings=lambda: process.settings,
+        refresh=process.keeper.refresh,
+        health=process.keeper.health,
+    )
+    kinds = {Only.METRIC: metric_only, Only.PAGES: pages_only, None: everything}
+    return kinds[only](context)
+
+
+def _uvicorn(section: ServerSection, app: Any) -> uvicorn.Config:
+    host, _, port = section.listen.rpartition(":")
+    tls = section.tls
+    return uvicorn.Config(
+        app,
+        host=host.strip("[]"),
+        port=int(port),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=5,
+        ssl_certfile=tls.cert_file if tls else None,
+        ssl_keyfile=tls.key_file if tls else None,
+        ssl_ca_certs=tls.client_ca_file if tls else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca_file else ssl.CERT_NONE,
+    )

@@ -1,0 +1,254 @@
+"""The ScaledObject and TriggerAuthentication to paste, by variant.
+
+Every rule here was run through the code of KEDA 2.20.2. What each variant does when one or both
+sides are dead stands in docs/operations.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from prescaler.core.errors import BadParameter
+from prescaler.core.policy import LeadTime, PolicyType, ScalingPolicy, Tolerance, Unit
+from prescaler.core.workload import Workload
+
+_LONGEST_NAME: Final = 54
+"""`keda-hpa-<name>` must fit into 63 characters."""
+
+_DEFAULT_POLICIES: Final = ((PolicyType.PERCENT, 100, 10), (PolicyType.PODS, 4, 10))
+"""What any `behavior` must carry to ramp like none at all: 10 s, since a policy counts past events
+and a sync that comes 14.9 s after the last would add nothing under 15 s."""
+
+
+class Variant(StrEnum):
+    """How prediction and reality are put together."""
+
+    FORMULA = "formula"
+    CARRY_ON = "carry-on"
+    TWO_TRIGGERS = "two-triggers"
+
+
+@dataclass(frozen=True)
+class ReactiveSource:
+    """A Prometheus that the reactive trigger reads. auth_mode: KEDA's word, None = open."""
+
+    name: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    auth_mode: str | None = None
+
+
+def default_variant(workload: Workload) -> Variant:
+    """`formula`; workloads that scale to zero need two triggers."""
+    return Variant.TWO_TRIGGERS if workload.scale_target.min_pods == 0 else Variant.FORMULA
+
+
+def formula(workload: Workload, variant: Variant) -> str:
+    """The formula of `scalingModifiers`, with the reactive side in our target's units."""
+    reactive = _reactive_term(workload)
+    if variant is Variant.CARRY_ON:
+        nil = " || ".join(f"{name} == nil" for name in _reactive_names(workload))
+        carried = "((predicted ?? 0) > 0 ? predicted : nil)"
+        return f"{nil} ? {carried} : max(predicted ?? 0, {reactive})"
+    return f"max(predicted ?? 0, {reactive})"
+
+
+def scaled_object(
+    workload: Workload,
+    variant: Variant,
+    *,
+    public_url: str,
+    sources: Sequence[ReactiveSource],
+    fallback_pods: int | None = None,
+) -> dict[str, Any]:
+    """The ScaledObject.
+
+    fallback_pods: what `carry-on` runs when nothing is known; default: the declared minimum.
+
+    Raises:
+        BadParameter: a formula for a workload that scales to zero, or a name that is too long.
+    """
+    target = workload.scale_target
+    if variant is not Variant.TWO_TRIGGERS and target.min_pods == 0:
+        raise BadParameter(
+            f"{workload.name} scales to zero (scale_target.min_pods: 0): with a formula a dead "
+            "Prometheus would take it there; use --variant two-triggers"
+        )
+    if variant is Variant.TWO_TRIGGERS and len(sources) > 1:
+        raise BadParameter(
+            f"{workload.name} has {len(sources)} sources: two triggers cannot add them up, the HPA "
+            "takes the larger one; use a formula, or one server that sees all of them"
+        )
+    if len(target.name) > _LONGEST_NAME:
+        raise BadParameter(f"{target.name!r} is longer than {_LONGEST_NAME} characters")
+    spec: dict[str, Any] = {
+        "scaleTargetRef": {"kind": target.kind, "name": target.name},
+        "minReplicaCount": target.min_pods,
+        "maxReplicaCount": target.max_pods,
+    }
+    if variant is not Variant.TWO_TRIGGERS:
+        least = max(target.min_pods, workload.policy.min_pods)
+        spec["fallback"] = {
+            "failureThreshold": 0,
+            "replicas": least if fallback_pods is None else fallback_pods,
+            "behavior": "scalingModifiers",
+        }
+    advanced = _advanced(workload, variant)
+    if advanced:
+        spec["advanced"] = advanced
+    spec["triggers"] = [
+        _predicted(workload, variant, public_url),
+        *(_reactive(workload, variant, n, source) for n, source in enumerate(sources)),
+    ]
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": target.name, "namespace": target.namespace},
+        "spec": spec,
+    }
+
+
+def trigger_authentication(namespace: str) -> dict[str, Any]:
+    """The TriggerAuthentication that hands KEDA its key."""
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "TriggerAuthentication",
+        "metadata": {"name": "prescaler", "namespace": namespace},
+        "spec": {
+            "secretTargetRef": [{"parameter": "apiKey", "name": "prescaler-keda", "key": "api-key"}]
+        },
+    }
+
+
+def _advanced(workload: Workload, variant: Variant) -> dict[str, Any]:
+    advanced: dict[str, Any] = {}
+    if variant is not Variant.TWO_TRIGGERS:
+        advanced["scalingModifiers"] = {
+            "formula": formula(workload, variant),
+            "target": _target(workload),
+            "metricType": "AverageValue",
+        }
+    behavior = _behavior(workload.policy.lead_time)
+    if behavior:
+        advanced["horizontalPodAutoscalerConfig"] = {"behavior": behavior}
+    return advanced
+
+
+def _behavior(lead_time: LeadTime) -> dict[str, Any]:
+    """`behavior`, only where it is asked for: any at all replaces the built-in ramp."""
+    tolerance, default = lead_time.tolerance, Tolerance()
+    behavior: dict[str, Any] = {}
+    if lead_time.behavior is not None or tolerance.up != default.up:
+        behavior["scaleUp"] = {
+            "stabilizationWindowSeconds": 0,
+            "selectPolicy": "Max",
+            "policies": _policies(lead_time.behavior),
+        }
+        if tolerance.up != default.up:
+            behavior["scaleUp"]["tolerance"] = f"{tolerance.up:g}"
+    if tolerance.down != default.down:
+        behavior["scaleDown"] = {"tolerance": f"{tolerance.down:g}"}
+    return behavior
+
+
+def _policies(behavior: tuple[ScalingPolicy, ...] | None) -> list[dict[str, Any]]:
+    written = (
+        [(p.type, p.value, int(p.period.total_seconds())) for p in behavior]
+        if behavior
+        else _DEFAULT_POLICIES
+    )
+    return [{"type": t.value, "value": v, "periodSeconds": s} for t, v, s in written]
+
+
+def _predicted(workload: Workload, variant: Variant, public_url: str) -> dict[str, Any]:
+    target = _target(workload)
+    unit = "unit=pods" if workload.policy.capacity.unit is Unit.PODS else f"target={target}"
+    trigger = {
+        "type": "metrics-api",
+        "name": "predicted",
+        "metricType": "AverageValue",
+        "metadata": {
+            "url": f"{public_url.rstrip('/')}/api/v1/workloads/{workload.name}/metric?{unit}",
+            "valueLocation": "value",
+            "targetValue": target,
+            "authMode": "apiKey",
+        },
+        "authenticationRef": {"name": "prescaler"},
+    }
+    return _named(trigger, variant)
+
+
+def _reactive(
+    workload: Workload, variant: Variant, number: int, source: ReactiveSource
+) -> dict[str, Any]:
+    metadata = {
+        "serverAddress": source.url,
+        "query": _reactive_query(workload, variant),
+        "threshold": "1" if _scaled(workload, variant) else _reactive_target(workload),
+        "ignoreNullValues": "false",
+    }
+    if source.headers:
+        metadata["customHeaders"] = ",".join(f"{k}={v}" for k, v in source.headers)
+    trigger = {
+        "type": "prometheus",
+        "name": _reactive_names(workload)[number],
+        "metricType": "AverageValue",
+        "metadata": metadata,
+    }
+    if source.auth_mode is not None:
+        metadata["authModes"] = source.auth_mode
+        trigger["authenticationRef"] = {"name": f"prometheus-{source.name}"}
+    return _named(trigger, variant)
+
+
+def _named(trigger: dict[str, Any], variant: Variant) -> dict[str, Any]:
+    """Trigger names are needed in formulas only."""
+    if variant is Variant.TWO_TRIGGERS:
+        return {key: value for key, value in trigger.items() if key != "name"}
+    return trigger
+
+
+def _reactive_names(workload: Workload) -> list[str]:
+    count = len(workload.demand.sources)
+    return ["reactive"] if count == 1 else [f"reactive{n + 1}" for n in range(count)]
+
+
+def _reactive_query(workload: Workload, variant: Variant) -> str:
+    query = workload.reactive.query or workload.demand.query
+    if not _scaled(workload, variant):
+        return query
+    return f"({query}) / {_number(_load_target(workload))}"
+
+
+def _scaled(workload: Workload, variant: Variant) -> bool:
+    """Without a formula the load itself must be put into pods where the unit is pods."""
+    return variant is Variant.TWO_TRIGGERS and workload.policy.capacity.unit is Unit.PODS
+
+
+def _reactive_term(workload: Workload) -> str:
+    """Sum of the sources, times the constant K that turns their load into our target's units."""
+    total = " + ".join(_reactive_names(workload))
+    ratio = float(_target(workload)) / _load_target(workload)
+    if ratio == 1.0:
+        return total
+    return f"({total}) * {_number(ratio)}" if "+" in total else f"{total} * {_number(ratio)}"
+
+
+def _load_target(workload: Workload) -> float:
+    """Load that one pod should carry by the reactive trigger."""
+    return workload.reactive.target or workload.policy.capacity.target
+
+
+def _reactive_target(workload: Workload) -> str:
+    return _number(_load_target(workload))
+
+
+def _target(workload: Workload) -> str:
+    """The integer target of the composite metric: KEDA's fallback takes nothing else."""
+    capacity = workload.policy.capacity
+    return "1" if capacity.unit is Unit.PODS else str(int(capacity.target))
+
+
+def _number(value: float) -> str:
+    return f"{value:.12g}"

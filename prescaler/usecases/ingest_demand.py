@@ -1,0 +1,68 @@
+"""Bring demand history up to now: ask the source only for what is new, and keep it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from prescaler.core.instants import floor_to
+from prescaler.core.records import HistoryVersion
+from prescaler.core.workload import Workload
+from prescaler.ports import DemandSource, DemandStore
+
+_PIECE: Final = timedelta(days=7)
+"""Each piece is stored before the next is asked for: a crash costs one piece, not the history."""
+
+_LATE: Final = timedelta(hours=6)
+"""Holes at the end of what is known are asked for again this far back: remote storage may lag."""
+
+
+@dataclass(frozen=True)
+class IngestRecord:
+    """What an ingest did: the range that was asked for and how many observations came."""
+
+    start: datetime
+    end: datetime
+    points: int
+
+
+def ingest_demand(
+    workload: Workload,
+    version: HistoryVersion,
+    source: DemandSource,
+    demand: DemandStore,
+    now: datetime,
+) -> IngestRecord:
+    """Fetch everything between what is stored and what is final now.
+
+    Raises:
+        SourceError: pieces that came before it are kept.
+        StoreError: likewise.
+    """
+    end = workload.known_until(now)
+    start = _first_wanted(workload, version, demand, end)
+    points = 0
+    for first, last in _pieces(start, end):
+        found = source.fetch(workload.demand.query, first, last, workload.demand.resolution)
+        demand.append(version, found)
+        points += int(found.observed.sum())
+    return IngestRecord(start, end, points)
+
+
+def _first_wanted(
+    workload: Workload, version: HistoryVersion, demand: DemandStore, end: datetime
+) -> datetime:
+    resolution = workload.demand.resolution
+    known = demand.known_until(version)
+    if known is None:
+        return floor_to(end - workload.forecast.history, workload.forecast.step)
+    tail = demand.read(version, floor_to(known - _LATE, resolution), known, resolution)
+    newest = tail.last_observation()
+    return newest[0] + resolution if newest else tail.start
+
+
+def _pieces(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    while start < end:
+        last = min(end, floor_to(start, timedelta(days=1)) + _PIECE)
+        yield start, last
+        start = last

@@ -1,0 +1,134 @@
+"""Bring what is served up to what is stored; keep a copy on local disk for worse days."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from prescaler.core.control import Control
+from prescaler.core.errors import StoreDamaged, StoreError
+from prescaler.core.records import HistoryVersion, RunStatus, ServingState
+from prescaler.core.workload import Workload
+from prescaler.ports import ControlStore, ForecastStore, SnapshotStore, WorkloadStore
+from prescaler.usecases.serve_metric import Served, ServingTable
+
+_NOTHING: Final = ServingState()
+
+
+@dataclass(frozen=True)
+class ServingPorts:
+    """What serving needs of the world."""
+
+    workloads: WorkloadStore
+    forecasts: ForecastStore
+    controls: ControlStore
+    snapshot: SnapshotStore
+
+
+@dataclass(frozen=True)
+class RefreshRecord:
+    """What a refresh did: names whose state changed, and why the store could not be read.
+
+    damaged: names whose newest forecast cannot be read back; they keep the one they had.
+    snapshot_failure: why no copy was kept; serving goes on.
+    """
+
+    changed: tuple[str, ...] = ()
+    failure: StoreError | None = None
+    damaged: tuple[str, ...] = ()
+    snapshot_failure: StoreError | None = None
+
+
+def start_serving(
+    table: ServingTable, workloads: Sequence[Workload], saved: Mapping[str, ServingState]
+) -> RefreshRecord:
+    """Serve from a snapshot before anything else is asked: the store may be down."""
+    states = {w.name: _still_meant(w, saved.get(w.name, _NOTHING)) for w in workloads}
+    table.replace({w.name: Served(w, states[w.name]) for w in workloads})
+    return RefreshRecord(tuple(n for n, state in states.items() if state is not _NOTHING))
+
+
+def reconfigure(table: ServingTable, workloads: Sequence[Workload]) -> RefreshRecord:
+    """Serve another set of workloads; those that stay keep what is known of them."""
+    before = {served.workload.name: served.workload for served in table}
+    start_serving(table, workloads, {s.workload.name: s.state for s in table})
+    after = {workload.name: workload for workload in workloads}
+    names = before.keys() | after.keys()
+    return RefreshRecord(tuple(sorted(n for n in names if before.get(n) != after.get(n))))
+
+
+def refresh_serving(table: ServingTable, ports: ServingPorts, now: datetime) -> RefreshRecord:
+    """Take over what other replicas and the scheduler have stored.
+
+    If the store cannot be read, everything stays as it is: the last good state keeps serving.
+    """
+    try:
+        stored = _Stored(
+            {version.name: version for version in ports.workloads.current()},
+            ports.forecasts.newest_cutoffs(),
+            ports.forecasts.statuses(),
+            ports.controls.all(),
+        )
+        following, damaged = _following(table, stored, ports.forecasts)
+    except StoreError as failure:
+        return RefreshRecord(failure=failure)
+    changed = tuple(s.workload.name for s in table if following[s.workload.name] is not s)
+    if not changed:
+        return RefreshRecord(damaged=damaged)
+    table.replace(following)
+    try:
+        ports.snapshot.save({name: following[name].state for name in changed}, now)
+    except StoreError as failure:
+        return RefreshRecord(changed, damaged=damaged, snapshot_failure=failure)
+    return RefreshRecord(changed, damaged=damaged)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What the store knows, without the forecasts themselves."""
+
+    versions: Mapping[str, HistoryVersion]
+    cutoffs: Mapping[int, datetime]
+    statuses: Mapping[int, RunStatus]
+    controls: Mapping[UUID, Control]
+
+
+def _following(
+    table: ServingTable, stored: _Stored, forecasts: ForecastStore
+) -> tuple[dict[str, Served], tuple[str, ...]]:
+    """The next table, and the workloads whose newest forecast cannot be read."""
+    following, damaged = {}, []
+    for served in table:
+        name = served.workload.name
+        try:
+            following[name] = _brought_up(served, stored, forecasts)
+        except StoreDamaged:
+            following[name] = served
+            damaged.append(name)
+    return following, tuple(damaged)
+
+
+def _brought_up(served: Served, stored: _Stored, forecasts: ForecastStore) -> Served:
+    """The same object where nothing changed, so that whoever compares need not look inside."""
+    version = stored.versions.get(served.workload.name)
+    if version is None or version.fingerprint != served.workload.fingerprint:
+        return served
+    state = ServingState(
+        version=version,
+        forecast=served.state.forecast,
+        control=stored.controls.get(version.workload, _NOTHING.control),
+        status=stored.statuses.get(version.id),
+    )
+    # A forecast is good until its end: an emptied or restored database takes none away.
+    cutoff, known = stored.cutoffs.get(version.id), state.forecast
+    if cutoff is not None and (known is None or known.cutoff < cutoff):
+        state = replace(state, forecast=forecasts.latest(version))
+    return served if state == served.state else Served(served.workload, state)
+
+
+def _still_meant(workload: Workload, state: ServingState) -> ServingState:
+    """What is known of a workload, unless its history now means something else."""
+    if state.version is None or state.version.fingerprint == workload.fingerprint:
+        return state
+    return replace(_NOTHING, control=state.control)

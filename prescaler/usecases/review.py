@@ -1,0 +1,95 @@
+"""Look at what happened and what is planned: series for pages, tools and people."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from prescaler.core.arrays import FloatArray, IntArray
+from prescaler.core.errors import BadParameter
+from prescaler.core.forecast import Forecast
+from prescaler.core.instants import floor_to, to_epoch
+from prescaler.core.plan import PLAN_STAGES, plan
+from prescaler.core.series import coarsen
+from prescaler.ports import DemandStore, ForecastStore
+from prescaler.usecases.serve_metric import Served
+
+MOST_POINTS: Final = 50_000
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns [N] over epoch stamps [N] on an even grid; NaN where nothing is known."""
+
+    stamps: IntArray
+    step: timedelta
+    columns: dict[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A span of time and the spacing to show it in.
+
+    Raises:
+        BadParameter: it ends before it starts, or has more than 50,000 points.
+    """
+
+    start: datetime
+    end: datetime
+    step: timedelta
+
+    def __post_init__(self) -> None:
+        if self.step <= timedelta(0):
+            raise BadParameter("step must be above 0s")
+        if self.end <= self.start:
+            raise BadParameter("`to` must lie behind `from`")
+        if (self.end - self.start) / self.step > MOST_POINTS:
+            raise BadParameter(f"more than {MOST_POINTS} points; ask for less or a longer step")
+
+
+def demand_columns(served: Served, demand: DemandStore, span: Span) -> Columns:
+    """Demand as it was observed: mean and max in each step."""
+    resolution = served.workload.demand.resolution
+    if span.step % resolution:
+        raise BadParameter("step must be a multiple of the workload's resolution")
+    start, end = floor_to(span.start, span.step), span.end
+    points = -((start - end) // span.step)
+    if served.state.version is None:
+        hole = np.full(points, np.nan)
+        return Columns(_stamps(start, span.step, points), span.step, {"mean": hole, "max": hole})
+    fine = demand.read(served.state.version, start, start + points * span.step, resolution)
+    found = coarsen(fine, span.step)
+    return Columns(found.stamps, span.step, {"mean": found.mean, "max": found.peak})
+
+
+def plan_columns(served: Served, span: Span) -> Columns:
+    """The plan of the present forecast, stage by stage."""
+    points = -((span.start - span.end) // span.step)
+    stamps = _stamps(span.start, span.step, points)
+    curve = plan(served.state.forecast, (), served.policy, stamps, requirement=served.requirement)
+    columns = {name: curve.parts[:, i] for i, name in enumerate(PLAN_STAGES)}
+    pods = np.ceil(curve.load / served.policy.target - 1e-9)
+    return Columns(stamps, span.step, {"load": curve.load, "pods": pods, **columns})
+
+
+def forecast_columns(forecast: Forecast) -> Columns:
+    """A forecast's quantiles, peak ratio and naive twin."""
+    columns = {
+        f"q{quantile}": forecast.values[:, i].astype(np.float64)
+        for i, quantile in enumerate(forecast.quantiles)
+    }
+    columns["peak_ratio"] = forecast.peak_ratio.astype(np.float64)
+    columns["naive"] = forecast.naive.astype(np.float64)
+    return Columns(forecast.stamps, forecast.step, columns)
+
+
+def forecast_as_of(served: Served, forecasts: ForecastStore, instant: datetime) -> Forecast | None:
+    """The forecast that was the newest at an instant."""
+    version = served.state.version
+    return forecasts.as_of(version, instant) if version is not None else None
+
+
+def _stamps(start: datetime, step: timedelta, points: int) -> IntArray:
+    seconds = int(step.total_seconds())
+    return to_epoch(start) + seconds * np.arange(points, dtype=np.int64)

@@ -1,0 +1,210 @@
+"""The only place that chooses implementations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from prescaler.adapters.clock import SystemClock
+from prescaler.adapters.database import schema
+from prescaler.adapters.database.control import DatabaseAudit, DatabaseControl
+from prescaler.adapters.database.decisions import DatabaseDecisions
+from prescaler.adapters.database.demand import DatabaseDemand
+from prescaler.adapters.database.engine import Database
+from prescaler.adapters.database.forecasts import DatabaseForecasts
+from prescaler.adapters.database.leadership import leadership_on
+from prescaler.adapters.database.workloads import DatabaseWorkloads
+from prescaler.adapters.memory import MemoryDemand, MemoryForecasts, MemoryWorkloads
+from prescaler.adapters.prometheus.access import PrometheusAccess, Secret
+from prescaler.adapters.prometheus.source import PrometheusSource
+from prescaler.adapters.prometheus.summed import SummedSources
+from prescaler.adapters.snapshot.local import LocalSnapshot
+from prescaler.config import Settings
+from prescaler.config.models import PrometheusSection
+from prescaler.core.scaledobject import ReactiveSource
+from prescaler.core.workload import Workload
+from prescaler.ports import (
+    AuditStore,
+    Clock,
+    ControlStore,
+    DecisionStore,
+    DemandSource,
+    DemandStore,
+    ForecastStore,
+    Leadership,
+    SnapshotStore,
+    WorkloadStore,
+)
+from prescaler.usecases.forecast_workload import ForecastPorts
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Every store port, on one database."""
+
+    database: Database
+    workloads: WorkloadStore
+    demand: DemandStore
+    forecasts: ForecastStore
+    controls: ControlStore
+    audit: AuditStore
+    decisions: DecisionStore
+
+
+@dataclass(frozen=True)
+class WorkerPlan:
+    """What a worker process needs to know; small, hashable, and free of secrets' values but one.
+
+    url: of the store. sources: access to each server, with the request rate shared out.
+    """
+
+    url: str
+    sources: tuple[PrometheusAccess, ...]
+
+
+def clock() -> Clock:
+    """The clock of this machine."""
+    return SystemClock()
+
+
+def open_stores(url: str, *, pool_size: int = 5) -> Stores:
+    """All stores on one database. Nothing is connected yet.
+
+    Raises:
+        ConfigurationError: the URL is none of ours.
+    """
+    database = Database(url, pool_size=pool_size)
+    return Stores(
+        database=database,
+        workloads=DatabaseWorkloads(database),
+        demand=DatabaseDemand(database),
+        forecasts=DatabaseForecasts(database),
+        controls=DatabaseControl(database),
+        audit=DatabaseAudit(database),
+        decisions=DatabaseDecisions(database),
+    )
+
+
+def open_leadership(direct_url: str) -> Leadership:
+    """The lock that says who schedules."""
+    return leadership_on(Database(direct_url, pool_size=1))
+
+
+def open_snapshot(folder: str) -> SnapshotStore:
+    """The last good state on local disk."""
+    return LocalSnapshot(Path(folder))
+
+
+def worker_plan(settings: Settings) -> WorkerPlan:
+    """What the worker processes need of the settings."""
+    return WorkerPlan(
+        url=settings.store.main,
+        sources=tuple(
+            access(name, section, share=settings.workers)
+            for name, section in settings.prometheus.items()
+        ),
+    )
+
+
+def access(name: str, section: PrometheusSection, *, share: int = 1) -> PrometheusAccess:
+    """How a server is reached; `share` processes divide its request rate between them."""
+    auth = section.auth
+    return PrometheusAccess(
+        name=name,
+        url=section.url,
+        username=auth.username,
+        password=_secret(auth.password_env, auth.password_file),
+        bearer=_secret(auth.bearer_env, auth.bearer_file),
+        headers=tuple(section.headers.items()),
+        ca_file=section.ca_file,
+        cert_file=section.cert_file,
+        key_file=section.key_file,
+        timeout=section.timeout,
+        max_qps=section.max_qps / share,
+    )
+
+
+def _secret(env: str | None, file: str | None) -> Secret | None:
+    return Secret(env, file) if env or file else None
+
+
+@dataclass(frozen=True)
+class WorkerResources:
+    """What a worker process keeps open between runs."""
+
+    stores: Stores
+    sources: dict[str, PrometheusSource]
+
+    def ports(self, workload: Workload) -> ForecastPorts:
+        """The ports of a run for one workload."""
+        return ForecastPorts(
+            clock=clock(),
+            source=demand_source(workload, self.sources),
+            workloads=self.stores.workloads,
+            demand=self.stores.demand,
+            forecasts=self.stores.forecasts,
+        )
+
+
+@lru_cache(maxsize=1)
+def worker_resources(plan: WorkerPlan) -> WorkerResources:
+    """Connections of this process for a plan, kept for the next run; another plan replaces them."""
+    return WorkerResources(open_stores(plan.url, pool_size=2), _open_sources(plan.sources))
+
+
+def dry_run_ports(settings: Settings, workload: Workload) -> ForecastPorts:
+    """Ports that read the real sources and store nothing."""
+    plan = worker_plan(settings)
+    return ForecastPorts(
+        clock=clock(),
+        source=demand_source(workload, _open_sources(plan.sources)),
+        workloads=MemoryWorkloads(),
+        demand=MemoryDemand(),
+        forecasts=MemoryForecasts(),
+    )
+
+
+def open_source(name: str, section: PrometheusSection) -> PrometheusSource:
+    """One server."""
+    return PrometheusSource(access(name, section))
+
+
+def demand_source(workload: Workload, sources: dict[str, PrometheusSource]) -> DemandSource:
+    """The workload's source, or the sum of several."""
+    wanted: Sequence[PrometheusSource] = [sources[name] for name in workload.demand.sources]
+    return wanted[0] if len(wanted) == 1 else SummedSources(wanted)
+
+
+def _open_sources(accesses: Sequence[PrometheusAccess]) -> dict[str, PrometheusSource]:
+    return {access.name: PrometheusSource(access) for access in accesses}
+
+
+def reactive_sources(settings: Settings, workload: Workload) -> list[ReactiveSource]:
+    """The servers that a workload's reactive trigger reads."""
+    return [_reactive_source(name, settings.prometheus[name]) for name in workload.demand.sources]
+
+
+def _reactive_source(name: str, section: PrometheusSection) -> ReactiveSource:
+    auth = section.auth
+    bearer = auth.bearer_env or auth.bearer_file
+    mode = "bearer" if bearer else "basic" if auth.username else None
+    return ReactiveSource(name, section.url, tuple(section.headers.items()), mode)
+
+
+def check_schema(stores: Stores) -> None:
+    """Refuse a database that this release cannot work with.
+
+    Raises:
+        StoreError: StoreNotMigrated, StoreIncompatible, or StoreUnreachable.
+    """
+    schema.check(stores.database)
+
+
+def upgrade_schema(stores: Stores) -> tuple[str | None, str]:
+    """Bring the database to this release; gives the schema before and after."""
+    return schema.upgrade(stores.database)
+
+
+def schema_versions(stores: Stores) -> tuple[str | None, str]:
+    """The database's schema, and the one that this release needs."""
+    return schema.current(stores.database), schema.head()
