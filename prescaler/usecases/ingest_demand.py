@@ -10,8 +10,9 @@ from prescaler.core.records import HistoryVersion
 from prescaler.core.workload import Workload
 from prescaler.ports import DemandSource, DemandStore
 
-_PIECE: Final = timedelta(days=7)
-"""Each piece is stored before the next is asked for: a crash costs one piece, not the history."""
+_PIECE: Final = timedelta(days=6)
+"""Each piece is stored before the next is asked for: a crash costs one piece, not the history. Six
+days by the minute are one request below the limit of a Prometheus."""
 
 _LATE: Final = timedelta(hours=6)
 """Holes at the end of what is known are asked for again this far back: remote storage may lag."""

@@ -150,18 +150,19 @@ class PrometheusSession(requests.Session):
 
 
 class _Pace:
-    """Spaces requests evenly, so that none of several threads exceeds the rate."""
+    """Keeps to a rate; a second's worth may come at once (generic cell rate algorithm)."""
 
     def __init__(self, per_second: float) -> None:
         self._gap = 1.0 / per_second
-        self._next = 0.0
+        self._burst = max(1.0, self._gap) - self._gap
+        self._due = 0.0
         self._lock = threading.Lock()
 
     def wait(self) -> None:
         with self._lock:
             now = time.monotonic()
-            start = max(now, self._next)
-            self._next = start + self._gap
+            self._due = max(self._due, now) + self._gap
+            start = self._due - self._gap - self._burst
         time.sleep(max(0.0, start - now))
 
 

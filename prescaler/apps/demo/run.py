@@ -126,7 +126,7 @@ def _free_port(wanted: int) -> int:
 
 def _write_config(folder: Path, played: Sequence[Played], prometheus: str, api: int) -> Path:
     document = {
-        "prometheus": {"demo": {"url": prometheus}},
+        "prometheus": {"demo": {"url": prometheus, "max_qps": 50.0}},
         "store": {"url": f"sqlite:///{folder / 'prescaler.sqlite'}"},
         "server": {
             "listen": f"127.0.0.1:{api}",

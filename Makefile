@@ -1,0 +1,41 @@
+# Two commands matter: `make demo` and `make test`. Both do their own set-up.
+VENV ?= .venv
+BIN := $(VENV)/bin
+export VENV
+
+.PHONY: help demo test lint soak bench-serving lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo:  ## real Prometheus, forecast, answer; TRACE=FILE.csv.gz ZONE=Europe/Paris ONCE=1
+	@scripts/setup.sh runtime
+	@$(BIN)/prescaler demo $(if $(TRACE),--trace $(TRACE)) $(if $(ZONE),--timezone $(ZONE)) $(if $(ONCE),--once)
+	@$(if $(ONCE),$(BIN)/python scripts/recompute_answer.py .demo)
+
+test: lint  ## everything: ruff, mypy, import-linter, tests on real servers
+	@$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=
+	@$(BIN)/python scripts/coverage_report.py
+
+lint:
+	@scripts/setup.sh dev
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+soak:  ## long fault runs: servers killed under load (about 15 minutes)
+	@scripts/setup.sh dev
+	@$(BIN)/pytest -m soak -s -p no:randomly --timeout 1800 tests/soak
+
+bench-serving:  ## the metric endpoint beside a bare ASGI application
+	@scripts/setup.sh dev
+	@$(BIN)/python bench/serving.py
+
+lock:  ## write the locked requirements anew (names and hashes, no addresses)
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header requirements/build.in -o requirements/build.txt
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header pyproject.toml -o requirements/runtime.txt
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+
+clean:  ## remove what was built or installed here
+	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage* dist
