@@ -279,8 +279,12 @@ class _Case:
         return replace(cut, cut=True)
 
     def _rounded(self, served: _Served) -> _Served:
-        """Three decimals, upwards: KEDA rounds to three, and rounding down could cost a pod."""
-        return served.then("rounding", math.ceil(served.load * 1000 - 1e-6) / 1000)
+        """Three decimals, since KEDA keeps no more; upwards, unless just that would add a pod."""
+        up = math.ceil(served.load * 1000 - 1e-6) / 1000
+        down = math.floor(served.load * 1000) / 1000
+        target = self.policy.target
+        more = pods_for(up, target) > pods_for(served.load, target)
+        return served.then("rounding", down if more else up)
 
     def _status(self, reason: str | None, floor: float, held: float | None) -> Status:
         manual = self._manual()

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from prescaler.adapters.database import tables as t
 from prescaler.adapters.database.engine import Database
+from prescaler.adapters.database.upserts import upsert
 from prescaler.adapters.packing import decision_from_json, decision_to_json
 from prescaler.core.records import LoggedDecision
 
@@ -22,15 +23,8 @@ class DatabaseDecisions:
         """Add one entry each to some workloads' logs; an entry of the same instant is replaced."""
         with self._database.write() as connection:
             for workload, entry in entries.items():
-                key = sa.and_(
-                    t.decision.c.workload_id == workload, t.decision.c.since == entry.since
-                )
-                connection.execute(sa.delete(t.decision).where(key))
-                connection.execute(
-                    sa.insert(t.decision).values(
-                        workload_id=workload, since=entry.since, body=decision_to_json(entry)
-                    )
-                )
+                key = {"workload_id": workload, "since": entry.since}
+                upsert(connection, t.decision, key, {"body": decision_to_json(entry)})
 
     def newest(self) -> Mapping[UUID, LoggedDecision]:
         """The last entry of every workload."""

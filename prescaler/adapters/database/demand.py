@@ -37,6 +37,7 @@ class DatabaseDemand:
             return
         seconds = int(series.step.total_seconds())
         with self._database.write() as connection:
+            self._database.alone(connection, f"demand {version.id}")
             for day in _days(series.start, series.end):
                 _merge_day(connection, version.id, seconds, day, series)
             known = t.history_version.c.known_until
@@ -101,9 +102,7 @@ def _merge_day(
 def _stored_day(
     connection: sa.Connection, key: dict[str, int]
 ) -> tuple[FloatArray, FloatArray, bytes | None]:
-    stored = connection.scalar(
-        sa.select(t.demand_chunk.c.payload).where(*_is(key)).with_for_update()
-    )
+    stored = connection.scalar(sa.select(t.demand_chunk.c.payload).where(*_is(key)))
     if stored is None:
         hole = np.full(_DAY // key["resolution"], np.nan)
         return hole, hole.copy(), None

@@ -1,5 +1,6 @@
 """Connections: one transaction a unit of work, and every failure under its own name."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,15 @@ class Database:
         writer = self.engine.execution_options(prescaler_write=True)
         with self._named_errors(), writer.begin() as connection:
             yield connection
+
+    def alone(self, connection: sa.Connection, what: str) -> None:
+        """Until the transaction ends, let nobody else be alone with the same thing.
+
+        SQLite has one writer anyway; PostgreSQL takes an advisory lock of the transaction.
+        """
+        if not self.sqlite:
+            key = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
     def close(self) -> None:
         """Give the connections back."""

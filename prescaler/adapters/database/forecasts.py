@@ -141,7 +141,7 @@ def _insert_run(connection: sa.Connection, version: HistoryVersion, forecast: Fo
         "payload": pack_forecast(forecast),
     }
     query = insert_on(connection, t.forecast_run).values(values).on_conflict_do_nothing()
-    return bool(connection.execute(query).rowcount)
+    return connection.scalar(query.returning(t.forecast_run.c.id)) is not None
 
 
 def _grain(connection: sa.Connection, version: HistoryVersion, forecast: Forecast) -> int:

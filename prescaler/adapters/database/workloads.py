@@ -24,12 +24,10 @@ class DatabaseWorkloads:
             found = _find(connection, workload)
         if found is not None:
             return found
-        try:
-            with self._database.write() as connection:
-                return _find(connection, workload) or _create(connection, workload, now)
-        except sa.exc.IntegrityError:
-            # Another replica created it between our two looks.
-            return self.ensure(workload, now)
+        with self._database.write() as connection:
+            self._database.alone(connection, "workloads")
+            identity = _identity(connection, workload, now)
+            return _find(connection, workload) or _open(connection, workload, identity, now)
 
     def current(self) -> Sequence[HistoryVersion]:
         """The newest version of every workload that was ever ensured."""
@@ -70,8 +68,10 @@ def _find(connection: sa.Connection, workload: Workload) -> HistoryVersion | Non
     return _version(workload, row.id, row.workload_id, row.number)
 
 
-def _create(connection: sa.Connection, workload: Workload, now: datetime) -> HistoryVersion:
-    identity = _identity(connection, workload, now)
+def _open(
+    connection: sa.Connection, workload: Workload, identity: UUID, now: datetime
+) -> HistoryVersion:
+    """Open the next version of a workload's history."""
     number = 1 + (
         connection.scalar(
             sa.select(sa.func.max(t.history_version.c.number)).where(

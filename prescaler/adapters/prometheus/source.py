@@ -83,8 +83,8 @@ class PrometheusSource:
             step=str(int(step.total_seconds())),
         )
         stamps, values = _one_series(query, result)
-        _possible(query, values)
-        return series_from_points(stamps, np.maximum(values, 0.0), start=start, end=end, step=step)
+        values = _possible(query, values)
+        return series_from_points(stamps, values, start=start, end=end, step=step)
 
 
 def chunks(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime]]:
@@ -105,8 +105,8 @@ def chunks(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[da
 
 def _one_series(query: str, result: Any) -> tuple[IntArray, FloatArray]:
     """Stamps and values of the one series in a range answer; empty where there is none."""
-    if not isinstance(result, list):
-        raise NotASeries(_kind_text(query, type(result).__name__))
+    if not isinstance(result, list) or not all(isinstance(item, dict) for item in result):
+        raise NotASeries(_kind_text(query, "scalar or string"))
     if not result:
         return np.empty(0, dtype=np.int64), np.empty(0)
     if len(result) > 1:
@@ -115,7 +115,7 @@ def _one_series(query: str, result: Any) -> tuple[IntArray, FloatArray]:
             f"{_labels(result[1])}; wrap it in sum(...) or narrow it to one"
         )
     if "values" not in result[0]:
-        kind = "histogram" if "histograms" in result[0] else "scalar or string"
+        kind = "histogram" if "histograms" in result[0] else "result without values"
         raise NotASeries(_kind_text(query, kind))
     return _points(query, result[0]["values"])
 
@@ -133,10 +133,11 @@ def _points(query: str, pairs: Any) -> tuple[IntArray, FloatArray]:
     return stamps.astype(np.int64), values
 
 
-def _possible(query: str, values: FloatArray) -> None:
+def _possible(query: str, values: FloatArray) -> FloatArray:
+    """Values [N] without the noise below zero; what is not finite is left for a hole."""
     known = values[np.isfinite(values)]
     if not len(known):
-        return
+        return values
     lowest, highest = float(known.min()), float(known.max())
     if lowest < -_NOISE * max(1.0, highest):
         raise ImpossibleDemand(
@@ -145,6 +146,7 @@ def _possible(query: str, values: FloatArray) -> None:
         )
     if highest > _LARGEST:
         raise ImpossibleDemand(f"{_short(query)} gives {highest:g}, beyond any demand")
+    return np.where(np.isfinite(values), np.maximum(values, 0.0), np.nan)
 
 
 def _kind_text(query: str, kind: str) -> str:

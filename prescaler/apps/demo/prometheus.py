@@ -28,8 +28,11 @@ scrape_configs:
 
 
 def query(workload: str) -> str:
-    """PromQL for one workload: the newest sample of the last minute, none where there is none."""
-    return f'max(last_over_time({METRIC}{{workload="{workload}"}}[1m]))'
+    """PromQL for one workload: the newest sample of the last minute, none where there is none.
+
+    59 s and not 60: before version 3, Prometheus counts both ends of a range.
+    """
+    return f'max(last_over_time({METRIC}{{workload="{workload}"}}[59s]))'
 
 
 class DemoPrometheus:

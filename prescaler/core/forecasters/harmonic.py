@@ -1,5 +1,6 @@
 """Harmonic regression in civil time with autoregressive errors (statsmodels)."""
 
+import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -32,14 +33,17 @@ class HarmonicAutoregression:
 
     def fit(self, history: History) -> Parameters:
         """Least squares of the lags and Fourier terms."""
+        from statsmodels.tools.sm_exceptions import SingularMatrixWarning
         from statsmodels.tsa.ar_model import AutoReg
 
         if len(history) < history.points_in(_LEAST):
             raise TooLittleHistory(f"harmonic needs {_LEAST} of history")
         logs, terms, _ = _design(history, 0)
         try:
-            found = AutoReg(logs, lags=_LAGS, trend="c", exog=terms).fit()
-        except (ValueError, np.linalg.LinAlgError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", SingularMatrixWarning)
+                found = AutoReg(logs, lags=_LAGS, trend="c", exog=terms).fit()
+        except (ValueError, np.linalg.LinAlgError, SingularMatrixWarning) as error:
             raise ForecasterFailed(f"harmonic: {error}") from error
         return {"coefficients": np.asarray(found.params, dtype=np.float64)}
 

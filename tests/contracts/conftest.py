@@ -1,0 +1,81 @@
+"""The stores of every kind: in memory, on SQLite, on a real PostgreSQL."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from prescaler.adapters.database.control import DatabaseAudit, DatabaseControl
+from prescaler.adapters.database.decisions import DatabaseDecisions
+from prescaler.adapters.database.demand import DatabaseDemand
+from prescaler.adapters.database.engine import Database
+from prescaler.adapters.database.forecasts import DatabaseForecasts
+from prescaler.adapters.database.schema import upgrade
+from prescaler.adapters.database.workloads import DatabaseWorkloads
+from prescaler.adapters.memory import (
+    MemoryControl,
+    MemoryDecisions,
+    MemoryDemand,
+    MemoryForecasts,
+    MemoryWorkloads,
+)
+from prescaler.ports import (
+    AuditStore,
+    ControlStore,
+    DecisionStore,
+    DemandStore,
+    ForecastStore,
+    WorkloadStore,
+)
+
+
+@dataclass(frozen=True)
+class AllStores:
+    """One of each."""
+
+    kind: str
+    workloads: WorkloadStore
+    demand: DemandStore
+    forecasts: ForecastStore
+    controls: ControlStore
+    audit: AuditStore
+    decisions: DecisionStore
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AllStores]:
+    """Empty stores."""
+    if request.param == "memory":
+        control = MemoryControl()
+        yield AllStores(
+            "memory",
+            MemoryWorkloads(),
+            MemoryDemand(),
+            MemoryForecasts(),
+            control,
+            control,
+            MemoryDecisions(),
+        )
+        return
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    else:
+        url = request.getfixturevalue("postgres").fresh_database()
+    database = Database(url)
+    upgrade(database)
+    yield on_database(request.param, database)
+    database.close()
+
+
+def on_database(kind: str, database: Database) -> AllStores:
+    """All stores on one database."""
+    return AllStores(
+        kind,
+        DatabaseWorkloads(database),
+        DatabaseDemand(database),
+        DatabaseForecasts(database),
+        DatabaseControl(database),
+        DatabaseAudit(database),
+        DatabaseDecisions(database),
+    )

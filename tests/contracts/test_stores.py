@@ -1,0 +1,378 @@
+"""One suite for every store: what is promised in `ports.py`, and nothing of how it is kept."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from prescaler.core.control import Authored, Control, Freeze, LastValid, ModeChange, Override
+from prescaler.core.engine import refit
+from prescaler.core.errors import ChangedMeanwhile
+from prescaler.core.forecast import Forecast, Origin
+from prescaler.core.history import History
+from prescaler.core.policy import Mode
+from prescaler.core.records import (
+    AuditEntry,
+    HistoryVersion,
+    LoggedDecision,
+    Outcome,
+    RunStatus,
+    SourceFailure,
+)
+from prescaler.core.series import Series
+from prescaler.core.workload import DemandQuery
+from tests.contracts.conftest import AllStores
+from tests.support.builders import (
+    DAY,
+    MINUTE,
+    MONDAY,
+    PARIS,
+    STEP,
+    daily_demand,
+    forecast,
+    series,
+    workload,
+)
+
+HOUR = timedelta(hours=1)
+STORED = RunStatus(MONDAY, Outcome.STORED)
+BY = Authored("ada", "match night", MONDAY, MONDAY + HOUR)
+
+
+def version_of(stores: AllStores, name: str = "web") -> HistoryVersion:
+    return stores.workloads.ensure(workload(name=name), MONDAY)
+
+
+def test_a_workload_keeps_its_identity(stores: AllStores) -> None:
+    first, again = version_of(stores), version_of(stores)
+    other = version_of(stores, "api")
+
+    assert first == again
+    assert first.number == 1
+    assert other.workload != first.workload
+    assert {v.name for v in stores.workloads.current()} == {"web", "api"}
+
+
+def test_another_query_opens_another_version_of_the_same_workload(stores: AllStores) -> None:
+    first = version_of(stores)
+    changed = workload(demand=DemandQuery(("main",), "sum(other)", MINUTE, MINUTE))
+
+    second = stores.workloads.ensure(changed, MONDAY)
+
+    assert (second.workload, second.number) == (first.workload, 2)
+    assert second.fingerprint != first.fingerprint
+    assert stores.workloads.current() == [second]
+
+
+def test_a_renamed_workload_keeps_its_history(stores: AllStores) -> None:
+    first = version_of(stores)
+
+    renamed = stores.workloads.ensure(workload(name="website", aliases=("web",)), MONDAY)
+
+    assert (renamed.id, renamed.workload) == (first.id, first.workload)
+    assert [v.name for v in stores.workloads.current()] == ["website"]
+
+
+def test_many_at_once_create_one_workload(stores: AllStores) -> None:
+    if stores.kind == "memory":
+        return
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: version_of(stores), range(8)))
+
+    assert len({v.id for v in found}) == 1
+
+
+def test_demand_is_read_back_with_its_holes(stores: AllStores) -> None:
+    version = version_of(stores)
+    values = np.array([1.5, np.nan, 0.0, 2e6, 1e-3])
+    stores.demand.append(version, series(values, MONDAY, MINUTE))
+
+    found = stores.demand.read(version, MONDAY - MINUTE, MONDAY + 6 * MINUTE, MINUTE)
+
+    np.testing.assert_allclose(found.mean, [np.nan, *values, np.nan], rtol=1e-6)
+    assert found.start == MONDAY - MINUTE
+
+
+def test_demand_over_midnights_is_one_series(stores: AllStores) -> None:
+    version = version_of(stores)
+    values = daily_demand(2.5, step=MINUTE)
+    start = MONDAY - timedelta(hours=7)
+    stores.demand.append(version, series(values, start, MINUTE))
+
+    found = stores.demand.read(version, start, start + len(values) * MINUTE, MINUTE)
+
+    np.testing.assert_allclose(found.mean, values, rtol=1e-6)
+
+
+def test_mean_and_peak_are_kept_apart(stores: AllStores) -> None:
+    version = version_of(stores)
+    mean = np.array([1.0, 2.0, np.nan])
+    stores.demand.append(version, Series(MONDAY, STEP, mean, mean * 1.5))
+
+    found = stores.demand.read(version, MONDAY, MONDAY + 3 * STEP, STEP)
+
+    np.testing.assert_allclose(found.peak, mean * 1.5, rtol=1e-6)
+
+
+def test_later_observations_win_and_holes_erase_nothing(stores: AllStores) -> None:
+    version = version_of(stores)
+    stores.demand.append(version, series(np.array([1.0, 2.0, np.nan]), MONDAY, MINUTE))
+    stores.demand.append(version, series(np.array([np.nan, 20.0, 30.0]), MONDAY, MINUTE))
+
+    found = stores.demand.read(version, MONDAY, MONDAY + 3 * MINUTE, MINUTE)
+
+    assert list(found.mean) == [1.0, 20.0, 30.0]
+
+
+def test_known_until_only_moves_forward(stores: AllStores) -> None:
+    version = version_of(stores)
+    assert stores.demand.known_until(version) is None
+
+    stores.demand.append(version, series(np.full(10, np.nan), MONDAY, MINUTE))
+    stores.demand.append(version, series(np.ones(3), MONDAY, MINUTE))
+    stores.demand.append(version, series(np.empty(0), MONDAY, MINUTE))
+
+    assert stores.demand.known_until(version) == MONDAY + 10 * MINUTE
+
+
+def test_versions_and_resolutions_do_not_mix(stores: AllStores) -> None:
+    web, api = version_of(stores), version_of(stores, "api")
+    stores.demand.append(web, series(np.ones(5), MONDAY, MINUTE))
+    stores.demand.append(web, series(np.full(1, 7.0), MONDAY, STEP))
+
+    assert np.isnan(stores.demand.read(api, MONDAY, MONDAY + STEP, MINUTE).mean).all()
+    assert list(stores.demand.read(web, MONDAY, MONDAY + STEP, STEP).mean) == [7.0]
+
+
+def test_an_empty_range_is_an_empty_series(stores: AllStores) -> None:
+    assert len(stores.demand.read(version_of(stores), MONDAY, MONDAY, MINUTE)) == 0
+
+
+def same(one: Forecast | None, two: Forecast) -> bool:
+    assert one is not None
+    arrays = ("values", "peak_ratio", "naive")
+    plain = {k: v for k, v in vars(one).items() if k not in arrays}
+    return plain == {k: v for k, v in vars(two).items() if k not in arrays} and all(
+        np.array_equal(getattr(one, name), getattr(two, name)) for name in arrays
+    )
+
+
+def issued(version: HistoryVersion, cutoff: datetime, origin: Origin = Origin.LIVE) -> Forecast:
+    return forecast(
+        workload=version.workload,
+        version=version.number,
+        cutoff=cutoff,
+        issued_at=cutoff + 2 * STEP,
+        origin=origin,
+        weights={"15m": {"profile": 0.75, "naive_day": 0.25}},
+    )
+
+
+def test_a_forecast_is_read_back_bit_by_bit(stores: AllStores) -> None:
+    version = version_of(stores)
+    made = issued(version, MONDAY)
+
+    assert stores.forecasts.save(version, STORED, made)
+
+    assert same(stores.forecasts.latest(version), made)
+    assert stores.forecasts.newest_cutoffs() == {version.id: MONDAY}
+
+
+def test_one_cutoff_is_stored_once(stores: AllStores) -> None:
+    version = version_of(stores)
+    first = issued(version, MONDAY)
+    second = replace(first, historic_max=1.0)
+
+    assert stores.forecasts.save(version, STORED, first)
+    assert not stores.forecasts.save(version, STORED, second)
+
+    assert same(stores.forecasts.latest(version), first)
+    assert list(stores.forecasts.cutoffs(version, MONDAY, MONDAY + STEP)) == [MONDAY]
+
+
+def test_backfilled_forecasts_are_never_the_latest_live_one(stores: AllStores) -> None:
+    version = version_of(stores)
+    stores.forecasts.save(version, STORED, issued(version, MONDAY, Origin.BACKFILL))
+
+    assert stores.forecasts.latest(version) is None
+    assert stores.forecasts.newest_cutoffs() == {}
+    assert stores.forecasts.latest(version, Origin.BACKFILL) is not None
+
+
+def test_as_of_gives_what_was_known_then(stores: AllStores) -> None:
+    version = version_of(stores)
+    early, late = issued(version, MONDAY), issued(version, MONDAY + 3 * HOUR)
+    for made in (early, late):
+        stores.forecasts.save(version, STORED, made)
+
+    assert same(stores.forecasts.as_of(version, MONDAY + HOUR), early)
+    assert same(stores.forecasts.as_of(version, MONDAY + 4 * HOUR), late)
+    assert stores.forecasts.as_of(version, MONDAY) is None
+
+
+def test_runs_are_thinned_to_the_hour_but_the_newest_stays(stores: AllStores) -> None:
+    if stores.kind == "memory":
+        return
+    version = version_of(stores)
+    for number in range(40):
+        stores.forecasts.save(version, STORED, issued(version, MONDAY + number * STEP))
+
+    found = list(stores.forecasts.cutoffs(version, MONDAY, MONDAY + DAY))
+
+    assert found == [
+        MONDAY,
+        MONDAY + HOUR,
+        MONDAY + 2 * HOUR,
+        MONDAY + 3 * HOUR,
+        MONDAY + 39 * STEP,
+    ]
+
+
+def test_old_runs_are_thinned_to_six_hours_and_then_to_days(stores: AllStores) -> None:
+    if stores.kind == "memory":
+        return
+    version = version_of(stores)
+    start = MONDAY - 70 * DAY
+    for number in range(71 * 8):
+        stores.forecasts.save(version, STORED, issued(version, start + number * 3 * HOUR))
+    newest = start + (71 * 8 - 1) * 3 * HOUR
+
+    found = list(stores.forecasts.cutoffs(version, start, newest + HOUR))
+
+    gaps: dict[str, list[timedelta]] = {age: [] for age in ("old", "middle", "young")}
+    for one, two in pairwise(found):
+        age = newest - two
+        kind = "old" if age > 56 * DAY else "middle" if age > 7 * DAY else "young"
+        gaps[kind].append(two - one)
+    assert set(gaps["old"]) == {DAY}
+    assert set(gaps["middle"][1:-1]) == {6 * HOUR}
+    assert set(gaps["young"][1:]) == {3 * HOUR}
+
+
+def test_a_status_replaces_the_one_before_with_or_without_a_forecast(stores: AllStores) -> None:
+    version = version_of(stores)
+    failed = RunStatus(
+        MONDAY + HOUR,
+        Outcome.TOO_LITTLE_HISTORY,
+        "5.0 h of history, 48 h are needed",
+        SourceFailure("refused", "HTTP 400: bad query"),
+        12.5,
+        MONDAY,
+    )
+    stores.forecasts.save(version, STORED, issued(version, MONDAY))
+    assert not stores.forecasts.save(version, failed)
+
+    assert stores.forecasts.statuses() == {version.id: failed}
+    assert stores.forecasts.latest(version) is not None
+
+
+def test_the_engines_state_survives(stores: AllStores) -> None:
+    version = version_of(stores)
+    known = History.of(series(daily_demand(5)), PARIS, 60)
+    state = refit(known, 60)
+    assert stores.forecasts.state(version) is None
+
+    stores.forecasts.save(version, STORED, None, state)
+    stores.forecasts.save(version, STORED, None, None)
+
+    found = stores.forecasts.state(version)
+    assert found is not None
+    assert (found.fitted_at, found.experts, found.naive) == (
+        state.fitted_at,
+        state.experts,
+        state.naive,
+    )
+    np.testing.assert_array_equal(found.shares, state.shares)
+    for name, parameters in state.parameters.items():
+        for key, array in parameters.items():
+            np.testing.assert_array_equal(found.parameters[name][key], array)
+
+
+def entry(at: datetime, action: str = "mode") -> AuditEntry:
+    return AuditEntry(at, "ada", action, "web", "match night", None, '{"mode": "active"}')
+
+
+def test_control_is_read_back_with_the_next_revision(stores: AllStores) -> None:
+    version = version_of(stores)
+    control = Control(
+        mode=ModeChange(BY, Mode.CAPPED),
+        freeze=Freeze(BY, 1840.0),
+        override=Override(BY, None, 125),
+    )
+
+    stored = stores.controls.put(version.workload, control, entry(MONDAY))
+
+    assert stored == replace(control, revision=1)
+    assert stores.controls.all() == {version.workload: stored}
+    assert list(stores.audit.recent(10)) == [entry(MONDAY)]
+
+
+def test_of_two_who_read_the_same_only_the_first_writes(stores: AllStores) -> None:
+    version = version_of(stores)
+    first = stores.controls.put(version.workload, Control(), None)
+
+    stores.controls.put(version.workload, replace(first, freeze=Freeze(BY, 1.0)), None)
+    with pytest.raises(ChangedMeanwhile):
+        stores.controls.put(version.workload, first, entry(MONDAY))
+    with pytest.raises(ChangedMeanwhile):
+        stores.controls.put(version.workload, Control(), entry(MONDAY))
+
+    assert stores.controls.all()[version.workload].freeze is not None
+    assert list(stores.audit.recent(10)) == []
+
+
+def test_the_last_valid_value_moves_without_a_revision(stores: AllStores) -> None:
+    version = version_of(stores)
+    stores.controls.put_last_valid({version.workload: LastValid(5.0, MONDAY)})
+    first = stores.controls.put(version.workload, Control(), None)
+    stores.controls.put_last_valid({version.workload: LastValid(7.0, MONDAY + HOUR)})
+
+    found = stores.controls.all()[version.workload]
+
+    assert first.revision == found.revision == 1
+    assert found.last_valid == LastValid(7.0, MONDAY + HOUR)
+
+
+def test_the_audit_is_newest_first_and_can_be_paged(stores: AllStores) -> None:
+    version = version_of(stores)
+    control = Control()
+    for number in range(5):
+        at = MONDAY + number * HOUR
+        control = stores.controls.put(version.workload, control, entry(at, f"change {number}"))
+
+    newest = stores.audit.recent(2)
+    older = stores.audit.recent(10, before=newest[-1].at)
+
+    assert [e.action for e in newest] == ["change 4", "change 3"]
+    assert [e.action for e in older] == ["change 2", "change 1", "change 0"]
+
+
+def logged(since: datetime, value: float = 800.0) -> LoggedDecision:
+    stages = (("median", None, ""), ("floor", 800.0, "10 pods"))
+    return LoggedDecision(since, value, 10, "floor", "shadow", "shadow", 900.0, MONDAY, stages)
+
+
+def test_decisions_in_force_are_found_from_before_the_span(stores: AllStores) -> None:
+    version = version_of(stores)
+    for hour in (0, 2, 4):
+        stores.decisions.append({version.workload: logged(MONDAY + hour * HOUR, hour)})
+
+    found = stores.decisions.between(version.workload, MONDAY + 3 * HOUR, MONDAY + 5 * HOUR)
+
+    assert [e.since for e in found] == [MONDAY + 2 * HOUR, MONDAY + 4 * HOUR]
+    assert found[0] == logged(MONDAY + 2 * HOUR, 2)
+    assert stores.decisions.newest() == {version.workload: logged(MONDAY + 4 * HOUR, 4)}
+    assert stores.decisions.between(version.workload, MONDAY - DAY, MONDAY) == []
+
+
+def test_a_decision_of_the_same_instant_is_replaced(stores: AllStores) -> None:
+    version = version_of(stores)
+    for value in (1.0, 2.0):
+        stores.decisions.append({version.workload: logged(MONDAY, value)})
+
+    found = stores.decisions.between(version.workload, MONDAY, MONDAY + HOUR)
+
+    assert [e.value for e in found] == [2.0]

@@ -1,0 +1,80 @@
+from datetime import timedelta
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prescaler.core.calendar import PodInterval
+from prescaler.core.events import EventEffect, event_floors, with_events
+from tests.support.builders import MONDAY
+
+START = int(MONDAY.timestamp())
+STARTS = START + 60 * np.arange(180)
+ORDINARY = np.linspace(50.0, 150.0, 180)
+
+minutes = st.integers(0, 170).map(lambda m: timedelta(minutes=m))
+effects = st.builds(
+    lambda start, length, factor, added, up, down: EventEffect(
+        "match", MONDAY + start, MONDAY + start + length, factor, added, 0, up, down
+    ),
+    minutes,
+    st.integers(1, 90).map(lambda m: timedelta(minutes=m)),
+    st.sampled_from([0.5, 0.8, 1.0, 1.5, 5.0]),
+    st.sampled_from([0.0, 30.0]),
+    st.integers(0, 20).map(lambda m: timedelta(minutes=m)),
+    st.integers(0, 20).map(lambda m: timedelta(minutes=m)),
+)
+
+
+@given(st.lists(effects, max_size=4), st.randoms())
+def test_the_order_of_events_does_not_matter(
+    found: list[EventEffect], random: st.DataObject
+) -> None:
+    shuffled = sorted(found, key=lambda e: (e.end, e.factor), reverse=True)
+
+    first = with_events(found, STARTS, STARTS + 60, ORDINARY)
+    second = with_events(shuffled, STARTS, STARTS + 60, ORDINARY)
+
+    np.testing.assert_array_equal(first, second)
+
+
+@given(st.lists(effects, max_size=4))
+def test_of_overlapping_events_the_larger_wins(found: list[EventEffect]) -> None:
+    together = with_events(found, STARTS, STARTS + 60, ORDINARY)
+    alone = [with_events([effect], STARTS, STARTS + 60, ORDINARY) for effect in found]
+
+    for index in range(len(STARTS)):
+        raising = [a[index] for a in alone if a[index] > ORDINARY[index]]
+        lowering = [a[index] for a in alone if a[index] < ORDINARY[index]]
+        wanted = max(raising) if raising else min(lowering, default=ORDINARY[index])
+        assert together[index] == wanted
+
+
+def test_an_event_acts_fully_between_start_and_end_and_ramps_around_them() -> None:
+    hour = timedelta(hours=1)
+    effect = EventEffect(
+        "final", MONDAY + hour, MONDAY + 2 * hour, 5.0, 0.0, 0, timedelta(minutes=2),
+        timedelta(minutes=10),
+    )  # fmt: skip
+
+    assert list(effect.strength(np.array([START + 3480, START + 3540, START + 3600]))) == [
+        0,
+        0.5,
+        1,
+    ]
+    assert effect.strength(np.array([START + 7199]))[0] == 1
+    assert effect.strength(np.array([START + 7200 + 600]))[0] == 0
+
+
+def test_a_ramp_inside_a_cell_is_not_missed() -> None:
+    effect = EventEffect("goal", MONDAY + timedelta(seconds=50), MONDAY + timedelta(minutes=9), 3.0)
+    cell = np.array([START])
+
+    assert with_events([effect], cell, cell + 60, np.array([100.0]))[0] == 300.0
+
+
+def test_minimum_pods_of_events_are_declared_floors() -> None:
+    effect = EventEffect("final", MONDAY, MONDAY + timedelta(hours=1), min_pods=125)
+    quiet = EventEffect("talk", MONDAY, MONDAY + timedelta(hours=1))
+
+    assert event_floors([effect, quiet]) == [PodInterval(START, START + 3600, 125)]

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from prescaler.core.arrays import FloatArray
+from prescaler.core.quantiles import QUANTILES, quantile_at, uncrossed, weighted_quantiles
+
+samples = arrays(np.float64, st.integers(1, 60), elements=st.floats(-1e6, 1e6))
+LEVELS = np.array(QUANTILES)
+
+
+@given(samples)
+def test_equal_weights_give_the_hazen_quantiles(values: FloatArray) -> None:
+    found = weighted_quantiles(values, np.ones(len(values)), LEVELS)
+
+    wanted = np.quantile(values, LEVELS, method="hazen")
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-6)
+
+
+@given(samples, st.data())
+def test_a_weight_of_two_is_the_same_as_standing_there_twice(
+    values: FloatArray, data: st.DataObject
+) -> None:
+    times = np.array(
+        data.draw(st.lists(st.integers(1, 3), min_size=len(values), max_size=len(values)))
+    )
+    weighted = weighted_quantiles(values, times.astype(float), np.array([0.5]))
+    repeated = np.sort(np.repeat(values, times))
+
+    assert repeated[0] <= weighted[0] <= repeated[-1]
+    assert np.all(np.diff(weighted_quantiles(values, times.astype(float), LEVELS)) >= 0)
+
+
+@given(arrays(np.float64, (5, len(QUANTILES)), elements=st.floats(0, 1e9)))
+def test_uncrossed_rows_ascend_and_keep_their_numbers(rows: FloatArray) -> None:
+    found = uncrossed(rows)
+
+    assert np.all(np.diff(found, axis=1) >= 0)
+    np.testing.assert_array_equal(np.sort(rows, axis=1), found)
+
+
+@pytest.mark.parametrize("index", range(len(QUANTILES)))
+def test_the_eight_are_read_off_exactly(index: int) -> None:
+    rows = np.array([[0.1, 0.2, 0.3, 0.7, 1.1, 1.3, 1.7, 2.9]])
+
+    assert rows[0, index] == quantile_at(rows, QUANTILES[index])[0]
+
+
+@given(st.floats(0.001, 0.999))
+def test_others_lie_between_their_neighbours(quantile: float) -> None:
+    rows = np.arange(8.0)[None, :]
+    found = quantile_at(rows, quantile)[0]
+
+    below = [i for i, q in enumerate(QUANTILES) if q <= quantile]
+    above = [i for i, q in enumerate(QUANTILES) if q >= quantile]
+    assert (max(below) if below else 0) <= found <= (min(above) if above else 7)
