@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any, Final
 from uuid import UUID
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -169,7 +170,7 @@ def unpack_state(payload: bytes) -> ModelState:
                     for name, keys in meta["parameters"].items()
                 },
             )
-    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise StoreDamaged(
             f"a stored fit cannot be read back ({error}); it will be made anew"
         ) from error

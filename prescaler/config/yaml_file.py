@@ -18,6 +18,8 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 
 _LARGEST_FILE: Final = 16 * 2**20
 _MOST_VALUES: Final = 2_000_000
+_DEEPEST: Final = 30
+_TOO_DEEP: Final = f"more than {_MOST_VALUES} values, or nested deeper than {_DEEPEST}"
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _QUOTED: Final = frozenset({"'", '"', "|", ">"})
@@ -52,7 +54,10 @@ def read_yaml(path: Path) -> Document:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise InvalidConfiguration([Problem(str(path), None, "", "larger than 16 MiB")])
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        text = path.read_text(encoding="utf-8")
+        if _depth(text) > _DEEPEST:
+            raise InvalidConfiguration([Problem(str(path), None, "", _TOO_DEEP)])
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except OSError as error:
         text = f"cannot be read: {error.strerror}"
         raise InvalidConfiguration([Problem(str(path), None, "", text)]) from error
@@ -66,6 +71,20 @@ def read_yaml(path: Path) -> Document:
     if builder.problems:
         raise InvalidConfiguration(builder.problems)
     return Document(str(path), content, builder.lines)
+
+
+def _depth(text: str) -> int:
+    """How deeply it is nested. Composing goes down the C stack, which a bad file must not break."""
+    depth = deepest = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            deepest = max(deepest, depth)
+            if depth > _DEEPEST:
+                break
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return deepest
 
 
 def _syntax_problem(path: Path, error: yaml.YAMLError) -> Problem:
@@ -85,9 +104,8 @@ class _Builder:
 
     def build(self, node: yaml.Node, path: KeyPath) -> Any:
         self.count += 1
-        if self.count > _MOST_VALUES:
-            text = f"more than {_MOST_VALUES} values"
-            raise InvalidConfiguration([Problem(self.file, None, "", text)])
+        if self.count > _MOST_VALUES or len(path) > _DEEPEST:
+            raise InvalidConfiguration([Problem(self.file, None, "", _TOO_DEEP)])
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
