@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from prescaler.adapters.telemetry.metrics import Telemetry
 from prescaler.apps.api.app import everything, metric_only, pages_only
@@ -121,7 +122,7 @@ def schedule_only(path: Path) -> None:
         process.end()
 
 
-def application(process: Process, only: Only | None = None) -> Any:
+def application(process: Process, only: Only | None = None) -> ASGIApp:
     """The ASGI application of a process."""
     door = Doorkeeper(KeyRing(process.settings.keys), process.clock)
     process.keeper.on_settings.append(lambda s: setattr(door, "ring", KeyRing(s.keys)))
@@ -135,11 +136,15 @@ def application(process: Process, only: Only | None = None) -> Any:
         refresh=process.keeper.refresh,
         health=process.keeper.health,
     )
-    kinds = {Only.METRIC: metric_only, Only.PAGES: pages_only, None: everything}
+    kinds: dict[Only | None, Callable[[ApiContext], ASGIApp]] = {
+        Only.METRIC: metric_only,
+        Only.PAGES: pages_only,
+        None: everything,
+    }
     return kinds[only](context)
 
 
-def _uvicorn(section: ServerSection, app: Any) -> uvicorn.Config:
+def _uvicorn(section: ServerSection, app: ASGIApp) -> uvicorn.Config:
     host, _, port = section.listen.rpartition(":")
     tls = section.tls
     return uvicorn.Config(

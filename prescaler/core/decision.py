@@ -128,14 +128,25 @@ def decide(  # noqa: PLR0913 - the shared signature: what a decision depends on,
     now: datetime,
     *,
     absence: Reason = Reason.NO_FORECAST,
+    absence_detail: str | None = None,
     requirement: Requirement | None = None,
 ) -> Decision:
     """Decide what KEDA is told at `now` (whole seconds, UTC).
 
-    absence: why there is no forecast, where there is none. requirement: as for `plan`.
+    absence, absence_detail: why there is no forecast, where there is none. requirement: as for
+    `plan`.
     """
     curve = plan(forecast, events, policy, np.array([to_epoch(now)]), requirement=requirement)
-    case = _Case(forecast, policy, control.at(now), observed or Observed(), now, absence, curve)
+    case = _Case(
+        forecast,
+        policy,
+        control.at(now),
+        observed or Observed(),
+        now,
+        absence,
+        absence_detail,
+        curve,
+    )
     return case.decide()
 
 
@@ -161,6 +172,7 @@ class _Case:
     observed: Observed
     now: datetime
     absence: Reason
+    absence_detail: str | None
     curve: PlanCurve
 
     @property
@@ -328,4 +340,4 @@ class _Case:
             return f"{by.author}: {by.reason}"
         if self.control.guard is not None and reason == f"guard:{self.control.guard.name}":
             return self.control.guard.detail
-        return None
+        return self.absence_detail if self.forecast is None else None

@@ -80,6 +80,14 @@ class ServingState:
         """Why there is no forecast, where there is none."""
         return self.status.absence if self.status else Reason.WARMING_UP
 
+    @property
+    def absence_detail(self) -> str | None:
+        """What to do about it; a source that fails comes before what follows from it."""
+        if self.status is None:
+            return None
+        failure = self.status.source_failure
+        return failure.text if failure is not None else self.status.detail
+
 
 @dataclass(frozen=True)
 class AuditEntry:

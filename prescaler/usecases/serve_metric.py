@@ -44,6 +44,7 @@ class Served:
             self.state.observed,
             now,
             absence=self.state.absence,
+            absence_detail=self.state.absence_detail,
             requirement=self.requirement,
         )
 

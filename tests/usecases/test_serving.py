@@ -26,7 +26,7 @@ from prescaler.core.errors import (
 )
 from prescaler.core.forecast import Forecast
 from prescaler.core.policy import Mode, OnUnavailable
-from prescaler.core.records import Outcome, RunStatus, ServingState
+from prescaler.core.records import Outcome, RunStatus, ServingState, SourceFailure
 from prescaler.core.workload import Workload
 from prescaler.usecases.change_control import (
     Change,
@@ -109,6 +109,22 @@ def test_a_newer_forecast_replaces_the_older_and_never_the_other_way_round() -> 
     held = world.table.get("web").state.forecast
     assert held is not None
     assert held.cutoff == first.cutoff + STEP
+
+
+def test_no_forecast_says_why_and_what_to_do() -> None:
+    world = World()
+    version = world.workloads.ensure(WEB, NOW)
+    failure = SourceFailure("several_series", "2 series; use sum(...)")
+    little = RunStatus(NOW, Outcome.TOO_LITTLE_HISTORY, "5.0 h of history, 48 h are needed")
+    world.forecasts.save(version, little)
+    world.refresh()
+    first = world.table.get("web").decide(NOW)
+    world.forecasts.save(version, replace(little, source_failure=failure))
+    world.refresh()
+    second = world.table.get("web").decide(NOW)
+
+    assert (first.reason, first.detail) == ("too_little_history", little.detail)
+    assert (second.reason, second.detail) == ("too_little_history", failure.text)
 
 
 def test_a_dead_store_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

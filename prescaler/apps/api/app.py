@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import PlainTextResponse, Response
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 
 import prescaler
 from prescaler.apps.api import control_routes, review_routes
@@ -38,7 +39,7 @@ def everything(context: ApiContext) -> MetricEndpoint:
     return _in_front(context, AccessLog(_review_app(context)))
 
 
-def _in_front(context: ApiContext, behind: Any) -> MetricEndpoint:
+def _in_front(context: ApiContext, behind: ASGIApp) -> MetricEndpoint:
     return MetricEndpoint(context.table, context.door, context.clock, context.telemetry, behind)
 
 

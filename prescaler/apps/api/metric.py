@@ -5,12 +5,12 @@ that must stay fast while everything else is busy. Within one second the same qu
 answer (decisions are made for whole seconds), so its bytes are kept for that second.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from prescaler.adapters.telemetry.metrics import Telemetry
 from prescaler.apps.api.answer import Asked, asked, to_json, to_prometheus
@@ -20,10 +20,6 @@ from prescaler.apps.api.problems import MEDIA_TYPE, problem, status_of
 from prescaler.core.errors import NotAllowed, PrescalerError
 from prescaler.ports import Clock
 from prescaler.usecases.serve_metric import Served, ServingTable
-
-Scope: TypeAlias = dict[str, Any]
-Receive: TypeAlias = Callable[[], Any]
-Send: TypeAlias = Callable[[dict[str, Any]], Any]
 
 PREFIX: Final = "/api/v1/workloads/"
 SUFFIX: Final = "/metric"
@@ -71,7 +67,7 @@ class MetricEndpoint:
         door: Doorkeeper,
         clock: Clock,
         telemetry: Telemetry,
-        behind: Callable[[Scope, Receive, Send], Any],
+        behind: ASGIApp,
     ) -> None:
         self._table = table
         self._door = door

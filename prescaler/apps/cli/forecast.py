@@ -71,7 +71,7 @@ def _show(settings: Settings, records: list[RunRecord]) -> None:
         workload = settings.workload(record.workload)
         cutoff = format_instant(record.cutoff) if record.cutoff else "-"
         failure = record.source_failure
-        remark = record.detail or (failure.text if failure else "")
+        remark = failure.text if failure else record.detail or ""
         hour, peak = "-", "-"
         if record.forecast is not None and workload is not None:
             hour, found = _next_hour(record.forecast), _peak(workload, record.forecast)

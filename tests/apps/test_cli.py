@@ -1,0 +1,243 @@
+"""The command line, read as a stranger."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from prescaler.apps.cli import main
+from tests.apps.conftest import configuration
+from tests.support.builders import DAY, MINUTE, daily_demand
+from tests.support.prometheus import PrometheusServer
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("READ", "WEB", "ADMIN"):
+        monkeypatch.setenv(f"KEY_{name}", f"{name.lower()}-key-0123456789")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("PRESCALER_CONFIG", str(tmp_path / "prescaler.yaml"))
+    (tmp_path / "prescaler.yaml").write_text(yaml.safe_dump(configuration(tmp_path)))
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def runner(*arguments: str) -> tuple[int, str, str]:
+        code = main._exit_code(list(arguments))
+        found = capsys.readouterr()
+        return code, found.out, found.err
+
+    return runner
+
+
+def test_help_names_every_command(run: Run) -> None:
+    code, out, _ = run("--help")
+
+    assert code == 0
+    for command in ("serve", "scheduler", "check", "forecast", "keda", "demo", "db"):
+        assert command in out
+
+
+def test_the_version_is_one_line(run: Run) -> None:
+    assert run("--version")[1].strip().count(".") == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["keda"],
+        ["check", "--nonsense"],
+        ["serve", "--only", "x"],
+        ["db", "x"],
+        ["demo", "--timezone", "Mars/Base"],
+        ["keda", "web", "--variant", "x"],
+    ],
+)
+def test_wrong_usage_is_exit_2_and_no_traceback(run: Run, arguments: list[str]) -> None:
+    code, _, err = run(*arguments)
+
+    assert code == 2
+    assert "Traceback" not in err
+    assert err.strip()
+
+
+def test_a_bad_configuration_is_exit_3_with_all_problems(run: Run, folder: Path) -> None:
+    (folder / "prescaler.yaml").write_text("workloads: [{nme: x}]\n")
+
+    code, _, err = run("check")
+    json_code, out, _ = run("check", "--json")
+
+    assert code == json_code == 3
+    assert "problems in the configuration" in err
+    assert json.loads(out)["kind"] == "configuration"
+    assert any("did you mean name" in p["text"] for p in json.loads(out)["problems"])
+
+
+def test_check_is_content_with_a_good_file(run: Run) -> None:
+    code, out, _ = run("check")
+
+    assert code == 0
+    assert "2 workloads, no problem" in out
+
+
+def test_the_database_is_brought_up_once(run: Run) -> None:
+    assert run("db", "current")[0] == 1
+    assert run("db", "upgrade")[1].strip() == "schema none -> 0001"
+    assert run("db", "upgrade")[1].strip() == "nothing to do: schema 0001"
+    assert run("db", "current", "--json")[:2] == (
+        0,
+        '{\n  "schema": "0001",\n  "needed": "0001"\n}\n',
+    )
+
+
+def test_a_database_that_is_not_migrated_is_exit_5_with_the_command(run: Run) -> None:
+    code, _, err = run("forecast")
+
+    assert code == 5
+    assert "prescaler db upgrade" in err
+
+
+def test_the_scaledobject_is_printed_to_paste(run: Run) -> None:
+    code, out, _ = run("keda", "web", "--variant", "carry-on", "--fallback-pods", "7")
+    scaled, authentication = yaml.safe_load_all(out)
+
+    assert code == 0
+    assert out.startswith("# web: variant carry-on. Needs KEDA 2.20")
+    assert scaled["spec"]["fallback"]["replicas"] == 7
+    assert authentication["kind"] == "TriggerAuthentication"
+    assert json.loads(run("keda", "web", "--json")[1])[0]["kind"] == "ScaledObject"
+
+
+def test_an_unknown_workload_is_said_with_those_there_are(run: Run) -> None:
+    code, _, err = run("keda", "wbe")
+
+    assert code == 2
+    assert "there are: api, web" in err
+
+
+def test_a_source_that_is_down_is_said_by_probe(run: Run) -> None:
+    run("db", "upgrade")
+    code, out, _ = run("check", "--probe", "--json")
+
+    assert code == 4
+    probes = json.loads(out)["probes"]
+    assert {p["kind"] for p in probes} == {"unreachable"}
+
+
+@pytest.fixture
+def with_prometheus(folder: Path, prometheus: PrometheusServer) -> None:
+    """`web` has two weeks of real series, `api` two series, and a third workload none."""
+    import time
+
+    now = int(time.time()) // 60 * 60
+    values = daily_demand(15, step=MINUTE)
+    start = now - (len(values) - 5) * 60
+    samples = [(start + 60 * i, v) for i, v in enumerate(values) if start + 60 * i <= now]
+    prometheus.write({"__name__": "cli_web"}, samples)
+    for app in ("a", "b"):
+        prometheus.write({"__name__": "cli_api", "app": app}, samples[-60:])
+    document = configuration(folder, prometheus={"main": {"url": prometheus.url, "max_qps": 100}})
+    for one, query in zip(document["workloads"], ("cli_web", "cli_api"), strict=True):
+        one["demand"] = {**one["demand"], "query": query, "delay": "0s"}
+        one["forecast"] = {"history": "28d"}
+    document["workloads"].append({**document["workloads"][0], "name": "none"})
+    document["workloads"][2]["demand"] = {"source": ["main"], "query": "cli_none"}
+    (folder / "prescaler.yaml").write_text(yaml.safe_dump(document))
+
+
+@pytest.mark.usefixtures("with_prometheus")
+def test_probe_says_what_each_query_finds(run: Run) -> None:
+    run("db", "upgrade")
+    code, out, _ = run("check", "--probe", "--json")
+    web, api, none = json.loads(out)["probes"]
+
+    assert code == 1
+    assert (web["series"], web["problem"]) == (1, None)
+    assert 14 * 24 <= web["hours"] <= 15 * 24 + 1
+    assert (api["series"], api["kind"]) == (2, "several_series")
+    assert (none["series"], none["kind"]) == (0, "no_series")
+    assert "sum(...)" in run("check", "--probe")[1].replace("\n", "")
+
+
+@pytest.mark.usefixtures("with_prometheus")
+def test_forecast_runs_once_and_shows_what_came(run: Run) -> None:
+    run("db", "upgrade")
+    code, out, _ = run("forecast", "web")
+    again, out_again, _ = run("forecast", "web", "--json")
+
+    assert (code, again) == (0, 0)
+    assert "stored" in out
+    assert "pods at" in out
+    assert json.loads(out_again)[0]["outcome"] == "unchanged"
+
+
+@pytest.mark.usefixtures("with_prometheus")
+def test_a_dry_run_stores_nothing(run: Run, folder: Path) -> None:
+    code, out, _ = run("forecast", "web", "--dry-run", "--json")
+
+    assert code == 0
+    assert json.loads(out)[0]["peak"]["pods"] > 0
+    assert not (folder / "store.sqlite").exists()
+
+
+@pytest.mark.usefixtures("with_prometheus")
+def test_a_workload_without_forecast_is_exit_1_with_the_reason(run: Run) -> None:
+    run("db", "upgrade")
+    code, out, _ = run("forecast")
+
+    assert code == 1
+    assert "too_little_history" in out
+    assert "sum(...)" in out.replace("\n", "")
+
+
+def test_a_defect_shows_no_traceback_unless_asked(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("prescaler.apps.cli.check.load_settings", broken)
+
+    code, _, err = run("check")
+
+    assert code == 70
+    assert "defect ZeroDivisionError: oops; --debug shows where" in err
+    with pytest.raises(ZeroDivisionError):
+        run("check", "--debug")
+
+
+def test_ctrl_c_is_exit_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("prescaler.apps.cli.check.load_settings", interrupted)
+
+    assert run("check")[0] == 130
+
+
+def test_what_people_have_set_is_listed_by_check(run: Run, folder: Path) -> None:
+    from datetime import UTC, datetime
+
+    from prescaler.config import load_settings
+    from prescaler.core.control import Authored, Control, Override
+    from prescaler.wiring import open_stores
+
+    run("db", "upgrade")
+    settings = load_settings(folder / "prescaler.yaml")
+    stores = open_stores(settings.store.main)
+    now = datetime.now(UTC)
+    version = stores.workloads.ensure(settings.workloads[0], now)
+    by = Authored("ada", "final", now - DAY, now + DAY)
+    stores.controls.put(version.workload, Control(override=Override(by, None, 125)), None)
+    stores.database.close()
+
+    found = json.loads(run("check", "--json")[1])["differs_from_file"]
+
+    assert [(f["workload"], f["override"]["pods"]) for f in found] == [("web", 125)]
+    assert "web differs from the file" in run("check")[1]
