@@ -188,7 +188,8 @@ def _reactive_source(name: str, section: PrometheusSection) -> ReactiveSource:
     auth = section.auth
     bearer = auth.bearer_env or auth.bearer_file
     mode = "bearer" if bearer else "basic" if auth.username else None
-    return ReactiveSource(name, section.url, tuple(section.headers.items()), mode)
+    private_tls = section.ca_file is not None or section.cert_file is not None
+    return ReactiveSource(name, section.url, tuple(section.headers.items()), mode, private_tls)
 
 
 def check_schema(stores: Stores) -> None:

@@ -4,8 +4,8 @@
 
 Reads answers.json, prescaler.yaml and prescaler.sqlite in FOLDER (default: .demo), and works each
 value out again from the formulas in docs/architecture.md: the stored quantile, times the peak
-inside the step, maximum over what is due at the moment of the answer. Exits with 1 and a reason where a
-figure differs by more than its last digit.
+inside the step, maximum over what is due at the moment of the answer. Exits with 1 and a reason
+where a figure differs by more than its last digit.
 """
 
 import json

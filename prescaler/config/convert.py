@@ -35,9 +35,7 @@ def to_workload(section: WorkloadSection) -> Workload:
         name=section.name,
         aliases=section.aliases,
         labels=dict(section.labels),
-        scale_target=ScaleTarget(
-            target.kind, target.name, target.namespace, target.min_pods, target.max_pods
-        ),
+        scale_target=ScaleTarget(**target.model_dump()),
         demand=DemandQuery(
             section.demand.source,
             section.demand.query,

@@ -27,8 +27,10 @@ class _Written:
     content: Mapping[str, Any]
 
 
-def load_settings(path: Path) -> Settings:
+def load_settings(path: Path, *, with_keys: bool = True) -> Settings:
     """Read the file and what it includes.
+
+    with_keys: whether the values of the API's keys are needed; a migration does without them.
 
     Raises:
         InvalidConfiguration: with every problem found, each with its place.
@@ -42,7 +44,7 @@ def load_settings(path: Path) -> Settings:
     written, files = reading.written_workloads()
     workloads = reading.workloads(written, top)
     if top is not None:
-        store, keys = reading.store(top), reading.keys(top)
+        store, keys = reading.store(top), reading.keys(top) if with_keys else ()
         if store is not None and not reading.problems:
             return Settings(
                 prometheus=dict(top.prometheus),

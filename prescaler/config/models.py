@@ -15,6 +15,7 @@ from prescaler.config.fields import (
     Positive,
     Section,
     Share,
+    SourceName,
     Weekday,
     Zone,
 )
@@ -135,6 +136,9 @@ class ScaleTargetSection(Section):
     """What KEDA scales, and the bounds that the HPA enforces."""
 
     kind: str = Field("Deployment", min_length=1, description="kind of the scaled object")
+    api_version: str | None = Field(
+        None, min_length=1, description="its apiVersion; null = apps/v1"
+    )
     name: str = Field(min_length=1, max_length=253, description="its name")
     namespace: str = Field("default", min_length=1, max_length=63, description="its namespace")
     min_pods: Count = Field(1, description="minReplicaCount")
@@ -307,7 +311,7 @@ class FileSection(Section):
     """The whole file."""
 
     version: Literal[1] = Field(1, description="of this format")
-    prometheus: dict[str, PrometheusSection] = Field(
+    prometheus: dict[SourceName, PrometheusSection] = Field(
         min_length=1, description="demand sources by name"
     )
     store: StoreSection = Field(description="the database")

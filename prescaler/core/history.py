@@ -66,7 +66,3 @@ class History:
     def points_in(self, duration: timedelta) -> int:
         """How many steps a duration has, at least one."""
         return max(1, duration // self.step)
-
-    def ahead_days(self, horizon: int) -> IntArray:
-        """[H] local days of the next `horizon` points."""
-        return self.calendar.day[len(self) : len(self) + horizon]

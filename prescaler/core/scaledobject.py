@@ -31,12 +31,24 @@ class Variant(StrEnum):
 
 @dataclass(frozen=True)
 class ReactiveSource:
-    """A Prometheus that the reactive trigger reads. auth_mode: KEDA's word, None = open."""
+    """A Prometheus that the reactive trigger reads.
+
+    auth_mode: KEDA's word (bearer, basic), None = open. private_tls: it has an authority or a
+    client certificate of its own.
+    """
 
     name: str
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     auth_mode: str | None = None
+    private_tls: bool = False
+
+
+_PARAMETERS: Final = {
+    "bearer": (("bearerToken", "token"),),
+    "basic": (("username", "username"), ("password", "password")),
+}
+"""KEDA's parameters by auth mode, and the keys of the Secret that holds them."""
 
 
 def default_variant(workload: Workload) -> Variant:
@@ -82,8 +94,9 @@ def scaled_object(
         )
     if len(target.name) > _LONGEST_NAME:
         raise BadParameter(f"{target.name!r} is longer than {_LONGEST_NAME} characters")
+    reference = {"apiVersion": target.api_version, "kind": target.kind, "name": target.name}
     spec: dict[str, Any] = {
-        "scaleTargetRef": {"kind": target.kind, "name": target.name},
+        "scaleTargetRef": {key: value for key, value in reference.items() if value is not None},
         "minReplicaCount": target.min_pods,
         "maxReplicaCount": target.max_pods,
     }
@@ -109,15 +122,41 @@ def scaled_object(
     }
 
 
-def trigger_authentication(namespace: str) -> dict[str, Any]:
-    """The TriggerAuthentication that hands KEDA its key."""
+def trigger_authentications(
+    workload: Workload, sources: Sequence[ReactiveSource]
+) -> list[dict[str, Any]]:
+    """The TriggerAuthentications: KEDA's key to us, and its credentials for each Prometheus.
+
+    A ScaledObject that refers to one that is not there gets no HPA at all.
+    """
+    namespace = workload.scale_target.namespace
+    found = [_authentication("prescaler", namespace, "prescaler-keda", (("apiKey", "api-key"),))]
+    for source in sources:
+        if source.auth_mode is not None:
+            name = f"prometheus-{source.name}"
+            found.append(_authentication(name, namespace, name, _PARAMETERS[source.auth_mode]))
+    return found
+
+
+def remarks(sources: Sequence[ReactiveSource]) -> list[str]:
+    """What no object can say and a person must do."""
+    return [
+        f"{source.name} has its own TLS authority or client certificate: give KEDA the authority "
+        "by its --ca-dir, and the certificate by a TriggerAuthentication of yours"
+        for source in sources
+        if source.private_tls
+    ]
+
+
+def _authentication(
+    name: str, namespace: str, secret: str, keys: tuple[tuple[str, str], ...]
+) -> dict[str, Any]:
+    references = [{"parameter": p, "name": secret, "key": key} for p, key in keys]
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "TriggerAuthentication",
-        "metadata": {"name": "prescaler", "namespace": namespace},
-        "spec": {
-            "secretTargetRef": [{"parameter": "apiKey", "name": "prescaler-keda", "key": "api-key"}]
-        },
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"secretTargetRef": references},
     }
 
 
@@ -138,18 +177,18 @@ def _advanced(workload: Workload, variant: Variant) -> dict[str, Any]:
 def _behavior(lead_time: LeadTime) -> dict[str, Any]:
     """`behavior`, only where it is asked for: any at all replaces the built-in ramp."""
     tolerance, default = lead_time.tolerance, Tolerance()
-    behavior: dict[str, Any] = {}
-    if lead_time.behavior is not None or tolerance.up != default.up:
-        behavior["scaleUp"] = {
-            "stabilizationWindowSeconds": 0,
-            "selectPolicy": "Max",
-            "policies": _policies(lead_time.behavior),
-        }
-        if tolerance.up != default.up:
-            behavior["scaleUp"]["tolerance"] = f"{tolerance.up:g}"
-    if tolerance.down != default.down:
-        behavior["scaleDown"] = {"tolerance": f"{tolerance.down:g}"}
-    return behavior
+    if lead_time.behavior is None and tolerance == default:
+        return {}
+    up: dict[str, Any] = {
+        "stabilizationWindowSeconds": 0,
+        "selectPolicy": "Max",
+        "policies": _policies(lead_time.behavior),
+    }
+    if tolerance.up != default.up:
+        up["tolerance"] = _number(tolerance.up)
+    if tolerance.down == default.down:
+        return {"scaleUp": up}
+    return {"scaleUp": up, "scaleDown": {"tolerance": _number(tolerance.down)}}
 
 
 def _policies(behavior: tuple[ScalingPolicy, ...] | None) -> list[dict[str, Any]]:
@@ -189,7 +228,7 @@ def _reactive(
         "ignoreNullValues": "false",
     }
     if source.headers:
-        metadata["customHeaders"] = ",".join(f"{k}={v}" for k, v in source.headers)
+        metadata["customHeaders"] = _custom_headers(source)
     trigger = {
         "type": "prometheus",
         "name": _reactive_names(workload)[number],
@@ -200,6 +239,15 @@ def _reactive(
         metadata["authModes"] = source.auth_mode
         trigger["authenticationRef"] = {"name": f"prometheus-{source.name}"}
     return _named(trigger, variant)
+
+
+def _custom_headers(source: ReactiveSource) -> str:
+    """KEDA's list of headers, which knows no way to write a comma inside one."""
+    if any("," in text for header in source.headers for text in header):
+        raise BadParameter(
+            f"a header of {source.name} holds a comma, which KEDA would take for the end of it"
+        )
+    return ",".join(f"{name}={value}" for name, value in source.headers)
 
 
 def _named(trigger: dict[str, Any], variant: Variant) -> dict[str, Any]:

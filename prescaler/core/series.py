@@ -78,11 +78,6 @@ class Series:
         return self.start + last * self.step, float(self.mean[last])
 
 
-def empty_series(start: datetime, step: timedelta) -> Series:
-    """A series without points."""
-    return Series(start, step, np.empty(0), np.empty(0))
-
-
 def missing_series(start: datetime, step: timedelta, points: int) -> Series:
     """A series of holes only."""
     hole = np.full(points, np.nan)

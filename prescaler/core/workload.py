@@ -17,13 +17,14 @@ _RUNS_MISSED: Final = 3
 
 @dataclass(frozen=True)
 class ScaleTarget:
-    """What KEDA scales, and the bounds that the HPA enforces."""
+    """What KEDA scales, and the bounds that the HPA enforces. api_version: None = apps/v1."""
 
     kind: str
     name: str
     namespace: str
     min_pods: int
     max_pods: int
+    api_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,6 @@ class Workload:
     def known_until(self, now: datetime) -> datetime:
         """End of the newest observation that is final at `now`: t is, once t + step + delay."""
         return floor_to(now - self.demand.delay, self.demand.resolution)
-
-    def last_cutoff(self, end: datetime) -> datetime:
-        """Stamp of the last whole step before `end`, the end of known demand."""
-        return floor_to(end, self.forecast.step) - self.forecast.step
 
 
 def stale_after(settings: ForecastSettings, delay: timedelta) -> timedelta:

@@ -189,11 +189,14 @@ def test_a_dry_run_stores_nothing(run: Run, folder: Path) -> None:
 @pytest.mark.usefixtures("with_prometheus")
 def test_a_workload_without_forecast_is_exit_1_with_the_reason(run: Run) -> None:
     run("db", "upgrade")
-    code, out, _ = run("forecast")
+    code, out, _ = run("forecast", "--json")
+    by_name = {record["workload"]: record for record in json.loads(out)}
 
     assert code == 1
-    assert "too_little_history" in out
-    assert "sum(...)" in out.replace("\n", "")
+    assert by_name["web"]["outcome"] == "stored"
+    assert by_name["none"]["outcome"] == "too_little_history"
+    assert "try it in Prometheus" in by_name["none"]["source_failure"]["text"]
+    assert "sum(...)" in by_name["api"]["source_failure"]["text"]
 
 
 def test_a_defect_shows_no_traceback_unless_asked(

@@ -49,6 +49,8 @@ def test_an_active_forecast_is_served_whole() -> None:
     assert found.value == found.would_serve > 0
     assert found.value == pytest.approx(found.forecast_part, abs=0.001)
     assert tuple(stage.name for stage in found.stages) == STAGES
+    assert found.age == timedelta(hours=1)
+    assert answer(None).age is None
 
 
 instants = st.integers(-3600, 55 * 3600).map(lambda s: MONDAY + timedelta(seconds=s))

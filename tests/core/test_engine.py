@@ -1,16 +1,19 @@
 """The engine on histories of every kind: a forecast or a named reason."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 
 from prescaler.core.arrays import FloatArray
 from prescaler.core.calibration import spread, spread_around
-from prescaler.core.combination import combine
+from prescaler.core.combination import Combination, combine
 from prescaler.core.engine import ModelState, refit, roll
 from prescaler.core.errors import ForecasterFailed, TooLittleHistory
 from prescaler.core.forecast import Basis
+from prescaler.core.forecasters.naive import SeasonalNaive
+from prescaler.core.forecasters.profile import WeekProfile
 from prescaler.core.history import History
 from prescaler.core.quantiles import MEDIAN, QUANTILES
 from prescaler.core.series import Series
@@ -178,6 +181,67 @@ def test_a_forecaster_that_fails_now_loses_its_share() -> None:
     with pytest.raises(ForecasterFailed, match="none of the forecasters"):
         roll(broken, known, H)
     assert np.isfinite(roll(one, known, H).values).all()
+
+
+class Failing:
+    """A forecaster that cannot do it: at once, in a fit, or in a prediction."""
+
+    name = "failing"
+
+    def __init__(self, fits: int = 0) -> None:
+        self._fits = fits
+
+    def fit(self, history: History) -> dict[str, FloatArray]:
+        self._fits -= 1
+        if self._fits < 0:
+            raise ForecasterFailed("cannot fit")
+        return {}
+
+    def predict(self, parameters: object, history: History, horizon: int) -> FloatArray:
+        if len(history) == 10 * 288:
+            raise ForecasterFailed("cannot predict")
+        return np.full(horizon, 100.0)
+
+
+def with_pool(monkeypatch: pytest.MonkeyPatch, *pool: Any) -> None:
+    monkeypatch.setattr("prescaler.core.engine.POOL", pool)
+    monkeypatch.setattr("prescaler.core.engine.BY_NAME", {f.name: f for f in pool})
+
+
+def test_without_any_forecaster_it_is_a_named_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_pool(monkeypatch, Failing())
+
+    with pytest.raises(ForecasterFailed, match="no forecaster could be tried"):
+        refit(history(daily_demand(10)), H)
+
+
+@pytest.mark.parametrize("fits", [1, 2])
+def test_one_that_fails_after_its_trial_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, fits: int
+) -> None:
+    naive = SeasonalNaive("naive_day", DAY)
+    with_pool(monkeypatch, Failing(fits), naive)
+    monkeypatch.setattr(
+        "prescaler.core.engine.combine",
+        lambda *_: Combination(np.full((4, 2), 0.5), (False,) * 4, "failing"),
+    )
+    known = history(daily_demand(10), ahead=288)
+
+    outlook = roll(refit(known, 288), known, 288)
+
+    np.testing.assert_allclose(outlook.values[:, MEDIAN], naive.predict({}, known, 288))
+    np.testing.assert_array_equal(outlook.naive, outlook.values[:, MEDIAN])
+
+
+def test_a_history_without_any_naive_forecast_is_its_own_bar(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with_pool(monkeypatch, WeekProfile())
+    known = history(daily_demand(10))
+
+    outlook = roll(refit(known, H), known, H)
+
+    np.testing.assert_array_equal(outlook.naive, outlook.values[:, MEDIAN])
 
 
 def make_trial(actual: FloatArray, **predicted: FloatArray) -> Trial:

@@ -141,6 +141,18 @@ def test_policy_steps_are_those_of_the_loop(
     assert [steps] == list(found)
 
 
+def test_a_policy_that_cannot_grow_ends_the_loop() -> None:
+    still = (ScalingPolicy(PolicyType.PERCENT, 0, timedelta(seconds=15)),)
+
+    assert list(policy_steps(np.array([4]), np.array([9]), still)) == [1]
+
+
+def test_a_way_of_more_than_a_thousand_steps_is_counted_as_a_thousand() -> None:
+    slow = (ScalingPolicy(PolicyType.PODS, 1, timedelta(seconds=15)),)
+
+    assert list(policy_steps(np.array([1]), np.array([5000]), slow)) == [1001]
+
+
 @pytest.mark.parametrize(("period", "seconds"), [(15, 120.0), (10, 60.0)])
 def test_a_policy_of_fifteen_seconds_costs_every_second_sync(period: int, seconds: float) -> None:
     policies = (

@@ -11,7 +11,6 @@ from prescaler.core.errors import AnswerNotUnderstood
 from prescaler.core.series import (
     Series,
     coarsen,
-    empty_series,
     missing_series,
     overlay,
     series_from_points,
@@ -39,6 +38,12 @@ def test_coarse_points_are_mean_and_maximum_of_what_they_cover(
         else:
             assert np.isnan(mean)
             assert np.isnan(peak)
+
+
+def test_the_same_step_is_the_same_series() -> None:
+    whole = series(np.ones(3))
+
+    assert coarsen(whole, STEP) is whole
 
 
 @given(minutes)
@@ -144,7 +149,7 @@ def test_the_last_observation_skips_trailing_holes() -> None:
 
     assert whole.last_observation() == (MONDAY + STEP, 2.0)
     assert missing_series(MONDAY, STEP, 3).last_observation() is None
-    assert empty_series(MONDAY, STEP).last_observation() is None
+    assert series(np.empty(0)).last_observation() is None
 
 
 def test_leading_holes_are_no_history() -> None:

@@ -26,7 +26,7 @@ from prescaler.core.scaledobject import (
     Variant,
     default_variant,
     scaled_object,
-    trigger_authentication,
+    trigger_authentications,
 )
 from prescaler.usecases.review import (
     Span,
@@ -164,14 +164,15 @@ def show_scaledobject(
 ) -> Response:
     """The ScaledObject and TriggerAuthentication to paste."""
     settings, workload = context.settings(), served.workload
+    sources = reactive_sources(settings, workload)
     found = scaled_object(
         workload,
         variant or default_variant(workload),
         public_url=settings.server.public_url,
-        sources=reactive_sources(settings, workload),
+        sources=sources,
     )
-    authentication = trigger_authentication(workload.scale_target.namespace)
-    text = yaml.safe_dump_all([found, authentication], sort_keys=False)
+    documents = [found, *trigger_authentications(workload, sources)]
+    text = yaml.safe_dump_all(documents, sort_keys=False, width=1000)
     return Response(text, media_type="application/yaml")
 
 

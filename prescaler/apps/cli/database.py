@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def upgrade(config: Config = None, as_json: Json = False, debug: Debug = False) -> None:
     """Bring the database to this release's schema; running releases keep working."""
-    stores = open_stores(load_settings(config_path(config)).store.main)
+    stores = open_stores(load_settings(config_path(config), with_keys=False).store.main)
     before, after = upgrade_schema(stores)
     stores.database.close()
     if as_json:
@@ -30,7 +30,7 @@ def upgrade(config: Config = None, as_json: Json = False, debug: Debug = False) 
 
 def current(config: Config = None, as_json: Json = False, debug: Debug = False) -> int:
     """Show the database's schema; exit 1 where it is not this release's."""
-    stores = open_stores(load_settings(config_path(config)).store.main)
+    stores = open_stores(load_settings(config_path(config), with_keys=False).store.main)
     found, needed = schema_versions(stores)
     stores.database.close()
     if as_json:

@@ -11,8 +11,9 @@ from prescaler.core.errors import UnknownWorkload
 from prescaler.core.scaledobject import (
     Variant,
     default_variant,
+    remarks,
     scaled_object,
-    trigger_authentication,
+    trigger_authentications,
 )
 from prescaler.wiring import reactive_sources
 
@@ -51,18 +52,21 @@ def keda(
         names = ", ".join(sorted(w.name for w in settings.workloads)[:20])
         raise UnknownWorkload(f"no workload {workload!r} is configured; there are: {names}")
     chosen = variant or default_variant(found)
+    sources = reactive_sources(settings, found)
     scaled = scaled_object(
         found,
         chosen,
         public_url=settings.server.public_url,
-        sources=reactive_sources(settings, found),
+        sources=sources,
         fallback_pods=fallback_pods,
     )
-    authentication = trigger_authentication(found.scale_target.namespace)
+    documents = [scaled, *trigger_authentications(found, sources)]
     if as_json:
-        print_json([scaled, authentication])
+        print_json(documents)
         return
     typer.echo(
         _HEAD.format(workload=workload, variant=chosen.value, needs=_NEEDS[chosen]), nl=False
     )
-    typer.echo(yaml.safe_dump_all([scaled, authentication], sort_keys=False, width=1000), nl=False)
+    for remark in remarks(sources):
+        typer.echo(f"# {remark}.")
+    typer.echo(yaml.safe_dump_all(documents, sort_keys=False, width=1000), nl=False)
