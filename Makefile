@@ -30,7 +30,7 @@ soak:  ## long fault runs: servers killed under load (about 15 minutes)
 
 bench-serving:  ## the metric endpoint beside a bare ASGI application
 	@scripts/setup.sh dev
-	@$(BIN)/python bench/serving.py
+	@PYTHONPATH=. $(BIN)/python bench/serving.py
 
 lock:  ## write the locked requirements anew (names and hashes, no addresses)
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header requirements/build.in -o requirements/build.txt

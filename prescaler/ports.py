@@ -171,6 +171,13 @@ class DecisionStore(Protocol):
         """Entries in force during [start, end), ascending; the first may begin before start."""
         ...
 
+    def pack(self, before: datetime, keep_from: datetime) -> int:
+        """Put entries of the hours before an instant together, in small transactions.
+
+        Forgets whole days before `keep_from`. Gives how many entries were packed.
+        """
+        ...
+
 
 class SnapshotStore(Protocol):
     """The last good serving states on local disk, by workload name."""

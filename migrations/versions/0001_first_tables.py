@@ -110,6 +110,13 @@ def _people() -> None:
         sa.Column("body", sa.JSON, nullable=False),
     )
     op.create_table(
+        "decision_day",
+        sa.Column("workload_id", sa.Uuid, sa.ForeignKey("workload.id"), primary_key=True),
+        sa.Column("day", sa.Integer, primary_key=True, comment="days since 1970, UTC"),
+        sa.Column("payload", sa.LargeBinary, nullable=False),
+        comment="Decisions of past hours, packed; those of the present hour are rows of `decision`.",
+    )
+    op.create_table(
         "audit",
         sa.Column("id", _ID, primary_key=True, autoincrement=True),
         sa.Column("at", _INSTANT, nullable=False, index=True),
@@ -125,6 +132,7 @@ def _people() -> None:
 def downgrade() -> None:
     for table in (
         "audit",
+        "decision_day",
         "decision",
         "last_valid",
         "control",

@@ -9,6 +9,7 @@ from prescaler.core.control import Control, LastValid
 from prescaler.core.engine import ModelState
 from prescaler.core.errors import ChangedMeanwhile
 from prescaler.core.forecast import Forecast, Origin
+from prescaler.core.instants import floor_to
 from prescaler.core.records import (
     AuditEntry,
     HistoryVersion,
@@ -198,6 +199,14 @@ class MemoryDecisions:
         before = [since for since in log if since <= start]
         inside = sorted(since for since in log if start < since < end)
         return [log[since] for since in [*([max(before)] if before else []), *inside]]
+
+    def pack(self, before: datetime, keep_from: datetime) -> int:  # noqa: ARG002 - nothing to pack
+        """Forget days before `keep_from`."""
+        day = floor_to(keep_from, timedelta(days=1))
+        for log in self._log.values():
+            for since in [since for since in log if since < day]:
+                del log[since]
+        return 0
 
 
 class MemorySnapshot:

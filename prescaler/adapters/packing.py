@@ -8,6 +8,7 @@ second ones, ...) and deflated: neighbours in time share their high bytes.
 import json
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -28,10 +29,11 @@ from prescaler.core.control import (
     ModeChange,
     Override,
 )
+from prescaler.core.decision import STAGES
 from prescaler.core.engine import ModelState
 from prescaler.core.errors import StoreDamaged
 from prescaler.core.forecast import Basis, Forecast, Origin
-from prescaler.core.instants import format_instant, parse_instant
+from prescaler.core.instants import format_instant, from_epoch, parse_instant, to_epoch
 from prescaler.core.policy import Mode
 from prescaler.core.records import LoggedDecision, Outcome, RunStatus, SourceFailure
 
@@ -234,22 +236,57 @@ def status_from_json(found: dict[str, Any]) -> RunStatus:
     )
 
 
-def decision_to_json(entry: LoggedDecision) -> dict[str, Any]:
-    """A logged decision as plain JSON values."""
-    return {key: _plain(value) for key, value in asdict(entry).items()}
+def decision_to_json(entry: LoggedDecision) -> list[Any]:
+    """A logged decision as a short list: names of stages and notes only where there are some."""
+    names = [name for name, _, _ in entry.stages]
+    return [
+        to_epoch(entry.since),
+        entry.value,
+        entry.pods,
+        entry.status,
+        entry.reason,
+        entry.mode,
+        entry.would_serve,
+        to_epoch(entry.cutoff) if entry.cutoff else None,
+        None if tuple(names) == STAGES else names,
+        [load for _, load, _ in entry.stages],
+        {str(i): note for i, (_, _, note) in enumerate(entry.stages) if note},
+    ]
 
 
-def decision_from_json(found: dict[str, Any]) -> LoggedDecision:
+def decision_from_json(found: list[Any]) -> LoggedDecision:
     """The reverse of `decision_to_json`."""
-    cutoff = found["cutoff"]
+    since, value, pods, status, reason, mode, would_serve, cutoff, names, loads, notes = found
+    stages = zip(names or STAGES, loads, strict=True)
     return LoggedDecision(
-        since=parse_instant(found["since"]),
-        value=found["value"],
-        pods=found["pods"],
-        status=found["status"],
-        reason=found["reason"],
-        mode=found["mode"],
-        would_serve=found["would_serve"],
-        cutoff=parse_instant(cutoff) if cutoff else None,
-        stages=tuple((name, load, note) for name, load, note in found["stages"]),
+        since=from_epoch(since),
+        value=value,
+        pods=pods,
+        status=status,
+        reason=reason,
+        mode=mode,
+        would_serve=would_serve,
+        cutoff=from_epoch(cutoff) if cutoff is not None else None,
+        stages=tuple((name, load, notes.get(str(i), "")) for i, (name, load) in enumerate(stages)),
     )
+
+
+def pack_decisions(entries: Iterable[LoggedDecision]) -> bytes:
+    """Decisions of one day, deflated; neighbours repeat most of each other's digits."""
+    rows = [decision_to_json(entry) for entry in entries]
+    return zlib.compress(json.dumps([_FORM, rows], allow_nan=False).encode(), 9)
+
+
+def unpack_decisions(payload: bytes) -> list[LoggedDecision]:
+    """The reverse of `pack_decisions`.
+
+    Raises:
+        StoreDamaged: as for arrays.
+    """
+    try:
+        form, rows = json.loads(zlib.decompress(payload))
+        if form != _FORM:
+            raise StoreDamaged(f"a stored day of decisions has form {form}")
+        return [decision_from_json(row) for row in rows]
+    except (zlib.error, ValueError, TypeError) as error:
+        raise StoreDamaged(f"a stored day of decisions cannot be read back ({error})") from error

@@ -1,5 +1,6 @@
 """One process: keeper, scheduler and HTTP server, started and ended together."""
 
+import gc
 import signal
 import ssl
 import sys
@@ -28,7 +29,7 @@ _KEEP_ALIVE_SECONDS: Final = 120
 """KEDA's connection pool drops idle connections after 90 s. Were we to close them first, its next
 question could meet a closing connection, which it counts as a failure."""
 
-_SWITCH_SECONDS: Final = 0.001
+_SWITCH_SECONDS: Final = 0.0002
 """How soon a waiting thread gets the interpreter: an answer must not wait 5 ms for a page."""
 
 _LOG: Final = structlog.get_logger()
@@ -104,12 +105,25 @@ def serve(path: Path, *, schedule: bool, only: Only | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     process.start(schedule=schedule and only is not Only.METRIC)
+    _calm_the_collector()
     try:
         section = process.settings.server
         _LOG.info("listening", address=section.listen, only=only)
         uvicorn.Server(_uvicorn(section, application(process, only))).run()
     finally:
         process.end()
+
+
+def _calm_the_collector() -> None:
+    """Keep the garbage collector from walking all forecasts while KEDA waits.
+
+    With 1,500 workloads a full collection takes tens of milliseconds: the p99 of answers under load
+    was 37 ms with Python's own thresholds and 12 ms without. What was loaded at the start is
+    taken out of its sight, and it comes less often; nothing that we keep forms cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
 
 
 def schedule_only(path: Path) -> None:
@@ -154,6 +168,7 @@ def _uvicorn(section: ServerSection, app: ASGIApp) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=5,
         ssl_certfile=tls.cert_file if tls else None,

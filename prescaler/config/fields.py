@@ -3,7 +3,7 @@
 import difflib
 from datetime import time, timedelta
 from typing import Annotated, Any, Final, TypeAlias
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -45,12 +45,12 @@ def _clock_time(value: Any) -> time:
 def _zone(value: Any) -> ZoneInfo:
     if isinstance(value, ZoneInfo):
         return value
-    known = available_timezones()
-    if value not in known:
-        near = difflib.get_close_matches(str(value), known, 1)
+    try:
+        return ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = difflib.get_close_matches(str(value), available_timezones(), 1)
         hint = f"; did you mean {near[0]}?" if near else ", as in Europe/Paris or UTC"
-        raise ValueError(f"{value!r} is no time zone{hint}")
-    return ZoneInfo(value)
+        raise ValueError(f"{str(value)[:60]!r} is no time zone{hint}") from None
 
 
 def _weekday(value: Any) -> int:

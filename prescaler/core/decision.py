@@ -9,10 +9,10 @@ govern the forecast part only.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -21,11 +21,13 @@ from prescaler.core.events import EventEffect
 from prescaler.core.forecast import Basis, Forecast
 from prescaler.core.hpa import pods_for, smallest_reachable
 from prescaler.core.instants import to_epoch
-from prescaler.core.plan import PLAN_STAGES, PlanCurve, Requirement, plan
+from prescaler.core.plan import PLAN_STAGES, PlanRow, plan
 from prescaler.core.policy import Mode, OnUnavailable, Policy
 
 PODS_FRESH: Final = timedelta(seconds=60)
 """Older counts of running pods say nothing about what the HPA compares with."""
+
+_NO_TIME: Final = timedelta(0)
 
 STAGES: Final = (
     *PLAN_STAGES[:-1],
@@ -77,8 +79,7 @@ _UNAVAILABLE: Final = frozenset(
 _HOLDABLE: Final = frozenset({Reason.NO_FORECAST, Reason.FORECAST_ENDED})
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """One step of the waterfall: the load after it (None = nothing known yet), and a word on it."""
 
     name: str
@@ -129,37 +130,31 @@ def decide(  # noqa: PLR0913 - the shared signature: what a decision depends on,
     *,
     absence: Reason = Reason.NO_FORECAST,
     absence_detail: str | None = None,
-    requirement: Requirement | None = None,
+    row: PlanRow | None = None,
 ) -> Decision:
     """Decide what KEDA is told at `now` (whole seconds, UTC).
 
-    absence, absence_detail: why there is no forecast, where there is none. requirement: as for
-    `plan`.
+    absence, absence_detail: why there is no forecast, where there is none. row: what the plan says
+    at now, where that has been worked out before.
     """
-    curve = plan(forecast, events, policy, np.array([to_epoch(now)]), requirement=requirement)
-    case = _Case(
-        forecast,
-        policy,
-        control.at(now),
-        observed or Observed(),
-        now,
-        absence,
-        absence_detail,
-        curve,
-    )
+    if row is None:
+        (row,) = plan(forecast, events, policy, np.array([to_epoch(now)])).rows()
+    seen, present = observed or Observed(), control.at(now)
+    case = _Case(forecast, policy, present, seen, now, absence, absence_detail, row)
     return case.decide()
 
 
-@dataclass(frozen=True)
-class _Served:
-    """The closed-loop part on its way down the stages."""
+@dataclass
+class _Waterfall:
+    """The load on its way down the stages."""
 
     load: float
-    stages: tuple[Stage, ...]
+    stages: list[Stage]
     cut: bool = False
 
-    def then(self, name: str, load: float, note: str = "") -> "_Served":
-        return replace(self, load=load, stages=(*self.stages, Stage(name, load, note)))
+    def to(self, name: str, load: float, note: str = "") -> None:
+        self.load = load
+        self.stages.append(Stage(name, load, note))
 
 
 @dataclass(frozen=True)
@@ -173,29 +168,19 @@ class _Case:
     now: datetime
     absence: Reason
     absence_detail: str | None
-    curve: PlanCurve
+    row: PlanRow
 
     @property
     def mode(self) -> Mode:
         return self.control.mode.mode if self.control.mode else self.policy.mode
 
-    @property
-    def planned(self) -> float | None:
-        """The forecast part of the plan, None where the forecast says nothing about now."""
-        return float(self.curve.parts[0, 4]) if self.curve.covered[0] else None
-
-    @property
-    def floor(self) -> float:
-        return float(self.curve.parts[0, 5])
-
     def decide(self) -> Decision:
         reason = self._silence()
         part, capped = self._forecast_part(reason)
-        floor = 0.0 if self.mode is Mode.OFF else self.floor
+        floor = 0.0 if self.mode is Mode.OFF else self.row.floor
         held = self._held(reason, floor)
-        served = self._stages(part if held is None else held, floor, self._manual())
-        full = self.planned or 0.0
-        would = self._stages(full, self.floor, None).load
+        served = self._fall(part if held is None else held, floor, self._manual())
+        would = self._fall(self.row.planned or 0.0, self.row.floor, None)
         status = self._status(reason, floor, held)
         if status is Status.ACTIVE:
             reason = self._remark(capped=capped, cut=served.cut)
@@ -207,10 +192,10 @@ class _Case:
             detail=self._detail(reason),
             target=self.policy.target,
             mode=self.mode,
-            would_serve=would,
+            would_serve=would.load,
             forecast_part=part,
             floor_part=floor,
-            stages=served.stages,
+            stages=tuple(served.stages),
             forecast=self.forecast,
             available=not self._fault(status, reason),
         )
@@ -221,7 +206,7 @@ class _Case:
             return Reason.OFF
         if self.forecast is None:
             return self.absence
-        if self.planned is None:
+        if self.row.planned is None:
             ended = self.now >= self.forecast.valid_until
             return Reason.FORECAST_ENDED if ended else Reason.WARMING_UP
         if self.control.guard is not None:
@@ -230,13 +215,13 @@ class _Case:
 
     def _forecast_part(self, reason: str | None) -> tuple[float, bool]:
         """The load that the forecast may ask for, and whether the cap cut it."""
-        if reason is not None or self.planned is None:
+        planned = self.row.planned
+        if reason is not None or planned is None:
             return 0.0, False
         if self.mode is not Mode.CAPPED:
-            return self.planned, False
-        naive = float(np.nan_to_num(self.curve.naive[0]))
-        limit = (1.0 + self.policy.cap) * max(naive, self.observed.last_actual or 0.0)
-        return min(self.planned, limit), self.planned > limit
+            return planned, False
+        limit = (1.0 + self.policy.cap) * max(self.row.naive, self.observed.last_actual or 0.0)
+        return min(planned, limit), planned > limit
 
     def _held(self, reason: str | None, floor: float) -> float | None:
         """The last valid value, where the policy wants it and it is young enough."""
@@ -257,46 +242,49 @@ class _Case:
             return Status.FROZEN, self.control.freeze.value
         return None
 
-    def _stages(self, part: float, floor: float, manual: tuple[Status, float] | None) -> _Served:
+    def _fall(self, part: float, floor: float, manual: tuple[Status, float] | None) -> _Waterfall:
         """Run the closed-loop stages over a forecast part (or the value held in its place)."""
-        known = bool(self.curve.covered[0])
-        opened = tuple(
-            Stage(name, float(load) if known else None)
-            for name, load in zip(PLAN_STAGES[:-1], self.curve.parts[0], strict=False)
-        )
-        served = _Served(part, opened).then("mode", part, self.mode.value)
-        served = served.then("floor", max(part, floor))
-        served = served.then(
-            "override", manual[1] if manual else served.load, manual[0].value if manual else ""
-        )
-        return self._rounded(self._under_ceiling(self._beyond_tolerance(served)))
+        known = self.row.planned is not None
+        opened = zip(PLAN_STAGES[:-1], self.row.parts, strict=False)
+        water = _Waterfall(part, [Stage(name, x if known else None) for name, x in opened])
+        water.to("mode", part, self.mode.value)
+        water.to("floor", max(part, floor))
+        if manual is None:
+            water.to("override", water.load)
+        else:
+            water.to("override", manual[1], manual[0].value)
+        self._beyond_tolerance(water)
+        self._under_ceiling(water)
+        water.to("rounding", self._rounded(water.load))
+        return water
 
-    def _beyond_tolerance(self, served: _Served) -> _Served:
+    def _beyond_tolerance(self, water: _Waterfall) -> None:
         """Land on the smallest size that the HPA can reach, where the running pods are known."""
         running, seen = self.observed.running_pods, self.observed.pods_at
-        if running is None or seen is None or not timedelta(0) <= self.now - seen < PODS_FRESH:
-            return served.then("tolerance", served.load, "running pods unknown")
-        wanted = pods_for(served.load, self.policy.target)
+        if running is None or seen is None or not _NO_TIME <= self.now - seen < PODS_FRESH:
+            water.to("tolerance", water.load, "running pods unknown")
+            return
+        wanted = pods_for(water.load, self.policy.target)
         reached = smallest_reachable(wanted, running, self.policy.lead_time.tolerance)
         if reached == wanted:
-            return served.then("tolerance", served.load, f"{running} pods run")
+            water.to("tolerance", water.load, f"{running} pods run")
+            return
         note = f"{running} pods run, {wanted} would be ignored: {reached - wanted} more"
-        return served.then("tolerance", reached * self.policy.target, note)
+        water.to("tolerance", reached * self.policy.target, note)
 
-    def _under_ceiling(self, served: _Served) -> _Served:
+    def _under_ceiling(self, water: _Waterfall) -> None:
         most = self.policy.max_pods
-        if most is None or served.load <= most * self.policy.target:
-            return served.then("ceiling", served.load)
-        cut = served.then("ceiling", most * self.policy.target, f"at most {most} pods")
-        return replace(cut, cut=True)
+        if most is None or water.load <= most * self.policy.target:
+            water.to("ceiling", water.load)
+            return
+        water.to("ceiling", most * self.policy.target, f"at most {most} pods")
+        water.cut = True
 
-    def _rounded(self, served: _Served) -> _Served:
+    def _rounded(self, load: float) -> float:
         """Three decimals, since KEDA keeps no more; upwards, unless just that would add a pod."""
-        up = math.ceil(served.load * 1000 - 1e-6) / 1000
-        down = math.floor(served.load * 1000) / 1000
-        target = self.policy.target
-        more = pods_for(up, target) > pods_for(served.load, target)
-        return served.then("rounding", down if more else up)
+        up = math.ceil(load * 1000 - 1e-6) / 1000
+        more = pods_for(up, self.policy.target) > pods_for(load, self.policy.target)
+        return math.floor(load * 1000) / 1000 if more else up
 
     def _status(self, reason: str | None, floor: float, held: float | None) -> Status:
         manual = self._manual()

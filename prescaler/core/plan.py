@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -50,6 +50,28 @@ class Requirement:
     naive: FloatArray
 
 
+class PlanRow(NamedTuple):
+    """The plan at one instant: `PLAN_STAGES`, the naive median over its window, the longest lead.
+
+    The first five parts and naive are NaN where the forecast says nothing.
+    """
+
+    parts: tuple[float, ...]
+    naive: float
+    lead: float
+
+    @property
+    def planned(self) -> float | None:
+        """The forecast part, None where the forecast says nothing."""
+        maximum = self.parts[-2]
+        return None if math.isnan(maximum) else maximum
+
+    @property
+    def floor(self) -> float:
+        """The declared floors."""
+        return self.parts[-1]
+
+
 @dataclass(frozen=True, eq=False)
 class PlanCurve:
     """The plan at T instants.
@@ -70,6 +92,11 @@ class PlanCurve:
     def covered(self) -> BoolArray:
         """[T] true where the forecast says something."""
         return np.isfinite(self.parts[:, PLAN_STAGES.index("maximum")])
+
+    def rows(self) -> list[PlanRow]:
+        """The same, instant by instant, as plain numbers."""
+        columns = zip(self.parts.tolist(), self.naive.tolist(), self.lead.tolist(), strict=True)
+        return [PlanRow(tuple(parts), naive, lead) for parts, naive, lead in columns]
 
 
 def plan(
@@ -126,18 +153,18 @@ def require(forecast: Forecast, events: Sequence[EventEffect], policy: Policy) -
 def floors_at(events: Sequence[EventEffect], policy: Policy, instants: IntArray) -> FloatArray:
     """[T] declared floors in load units: windows, event minimums, the policy's minimum."""
     pods = np.full(len(instants), policy.min_pods, dtype=np.int64)
-    for interval in _declared(events, policy, instants):
+    span = (int(instants[0]), int(instants[-1]) + 1) if len(instants) else (0, 0)
+    for interval in declared(events, policy, *span):
         inside = (instants >= interval.start) & (instants < interval.end)
         pods[inside] = np.maximum(pods[inside], interval.pods)
     return np.asarray(pods * policy.target, dtype=np.float64)
 
 
-def _declared(
-    events: Sequence[EventEffect], policy: Policy, instants: IntArray
+def declared(
+    events: Sequence[EventEffect], policy: Policy, start: int, end: int
 ) -> list[PodInterval]:
-    if not len(instants):
-        return []
-    first, last = from_epoch(int(instants[0])), from_epoch(int(instants[-1]) + 1)
+    """Declared minimums that touch [start, end) (epoch seconds)."""
+    first, last = from_epoch(start), from_epoch(end)
     return window_intervals(policy.windows, policy.timezone, first, last) + event_floors(events)
 
 

@@ -14,6 +14,8 @@ from prescaler.ports import ControlStore, DecisionStore
 from prescaler.usecases.serve_metric import Served, ServingTable
 
 _VALID_EVERY: Final = timedelta(minutes=1)
+KEEP: Final = timedelta(days=400)
+"""So that "why 125 pods at 20:41?" still answers after a year and the month after it."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,15 @@ def log_decisions(
     if changed:
         decisions.append(changed)
     return LogRecord({**newest, **changed}, len(changed))
+
+
+def pack_decisions(decisions: DecisionStore, now: datetime) -> int:
+    """Put past hours together, and forget what is older than 400 days; gives how many entries.
+
+    Raises:
+        StoreError: what was packed so far stays packed.
+    """
+    return decisions.pack(now, now - KEEP)
 
 
 def logged(decision: Decision) -> LoggedDecision:

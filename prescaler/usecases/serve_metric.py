@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
+from typing import Final
 
 from prescaler.core.decision import Decision, decide
 from prescaler.core.errors import UnknownWorkload
-from prescaler.core.plan import Requirement, require
+from prescaler.core.instants import to_epoch
+from prescaler.core.plan import PlanRow, Requirement, require
+from prescaler.core.plan_table import PlanTable, tabulate
 from prescaler.core.policy import Policy
 from prescaler.core.records import ServingState
 from prescaler.core.workload import Workload
+
+_TABLE_SECONDS: Final = 3600
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,29 @@ class Served:
         forecast = self.state.forecast
         return require(forecast, (), self.policy) if forecast is not None else None
 
+    @cached_property
+    def _tables(self) -> dict[int, PlanTable]:
+        """The plan of the hour that is being asked about, by that hour."""
+        return {}
+
+    def _row(self, now: datetime) -> PlanRow:
+        instant = to_epoch(now)
+        hour = instant // _TABLE_SECONDS
+        table = self._tables.get(hour)
+        if table is None:
+            start, end = hour * _TABLE_SECONDS, (hour + 1) * _TABLE_SECONDS
+            table = tabulate(
+                self.state.forecast,
+                (),
+                self.policy,
+                start=start,
+                end=end,
+                requirement=self.requirement,
+            )
+            self._tables.clear()
+            self._tables[hour] = table
+        return table.at(instant)
+
     def decide(self, now: datetime) -> Decision:
         """The decision at an instant (whole seconds)."""
         return decide(
@@ -45,7 +73,7 @@ class Served:
             now,
             absence=self.state.absence,
             absence_detail=self.state.absence_detail,
-            requirement=self.requirement,
+            row=self._row(now),
         )
 
     def with_target(self, target: float) -> "Served":

@@ -368,6 +368,44 @@ def test_decisions_in_force_are_found_from_before_the_span(stores: AllStores) ->
     assert stores.decisions.between(version.workload, MONDAY - DAY, MONDAY) == []
 
 
+def test_packing_changes_nothing_that_is_read(stores: AllStores) -> None:
+    version, other = version_of(stores), version_of(stores, "api")
+    days = [MONDAY + n * timedelta(hours=7) for n in range(12)]
+    for since in days:
+        entry = logged(since, since.hour)
+        stores.decisions.append({version.workload: entry, other.workload: logged(since, 1.0)})
+    spans = [
+        (MONDAY - DAY, MONDAY + 5 * DAY),
+        (MONDAY + timedelta(hours=20), MONDAY + timedelta(hours=30)),
+        (MONDAY + timedelta(hours=60), MONDAY + timedelta(hours=61)),
+        (MONDAY + 4 * DAY, MONDAY + 5 * DAY),
+        (MONDAY - 2 * DAY, MONDAY - DAY),
+    ]
+    before = [list(stores.decisions.between(version.workload, *span)) for span in spans]
+    newest = stores.decisions.newest()
+
+    for hours in (30, 50, 80, 80):
+        stores.decisions.pack(MONDAY + timedelta(hours=hours), MONDAY - 400 * DAY)
+        after = [list(stores.decisions.between(version.workload, *span)) for span in spans]
+        assert after == before
+        assert stores.decisions.newest() == newest
+    late = logged(MONDAY + timedelta(hours=1), 99.0)
+    stores.decisions.append({version.workload: late})
+    stores.decisions.pack(MONDAY + 5 * DAY, MONDAY - 400 * DAY)
+    assert late in stores.decisions.between(version.workload, *spans[0])
+
+
+def test_old_days_of_decisions_are_forgotten(stores: AllStores) -> None:
+    version = version_of(stores)
+    for day in range(5):
+        stores.decisions.append({version.workload: logged(MONDAY + day * DAY, day)})
+
+    stores.decisions.pack(MONDAY + 10 * DAY, MONDAY + 3 * DAY)
+
+    found = stores.decisions.between(version.workload, MONDAY - DAY, MONDAY + 10 * DAY)
+    assert [e.value for e in found] == [3.0, 4.0]
+
+
 def test_a_decision_of_the_same_instant_is_replaced(stores: AllStores) -> None:
     version = version_of(stores)
     for value in (1.0, 2.0):

@@ -26,6 +26,7 @@ from prescaler.core.events import EventEffect
 from prescaler.core.forecast import Basis, Forecast
 from prescaler.core.hpa import desired_pods, pods_for
 from prescaler.core.plan import plan, require
+from prescaler.core.plan_table import tabulate
 from prescaler.core.policy import Mode, OnUnavailable
 from tests.support.builders import DAY, MONDAY, forecast, policy
 
@@ -76,15 +77,24 @@ def test_decide_is_the_plan_at_now_and_the_closed_loop(
         assert decided.value >= curve.load[0] - 1e-9
 
 
-@given(instants, st.sampled_from(Mode), st.booleans())
-def test_a_prepared_requirement_changes_nothing(now: datetime, mode: Mode, held: bool) -> None:
-    unavailable = OnUnavailable.HOLD if held else OnUnavailable.ZERO
-    rules, found = policy(mode=mode, on_unavailable=unavailable), forecast()
-    prepared = require(found, (), rules)
+@given(instants, st.integers(0, 3599), st.sampled_from(Mode), st.booleans(), st.booleans())
+def test_a_row_from_a_table_changes_nothing(
+    start: datetime, offset: int, mode: Mode, with_event: bool, with_forecast: bool
+) -> None:
+    kick_off = MONDAY + timedelta(hours=20, minutes=7)
+    final = EventEffect("final", kick_off, kick_off + timedelta(hours=2), 4.0, 0.0, 50)
+    events = (final,) * with_event
+    window = Window(frozenset({0, 1, 4}), time(19, 30), time(1, 15), 40)
+    rules, found = policy(mode=mode, windows=(window,)), forecast() if with_forecast else None
+    first, now = int(start.timestamp()), start + timedelta(seconds=offset)
+    cells = require(found, events, rules) if found else None
+    table = tabulate(found, events, rules, start=first, end=first + 3600, requirement=cells)
 
-    plain = decide(found, (), rules, Control(), FRESH, now)
-    quick = decide(found, (), rules, Control(), FRESH, now, requirement=prepared)
+    plain = decide(found, events, rules, Control(), FRESH, now)
+    quick = decide(found, events, rules, Control(), FRESH, now, row=table.at(int(now.timestamp())))
 
+    assert table.covers(first + offset)
+    assert not table.covers(first + 3600)
     assert plain == quick
 
 

@@ -1,5 +1,6 @@
 """A server that misbehaves as told: for faults that a real Prometheus cannot be made to show."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -61,12 +62,17 @@ class FaultyHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def faulty_server(behaviour: Behaviour) -> Iterator[FaultyServer]:
+def faulty_server(
+    behaviour: Behaviour, tls: ssl.SSLContext | None = None
+) -> Iterator[FaultyServer]:
     """Serve on loopback until the block ends."""
     handler = type("Handler", (FaultyHandler,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    faulty = FaultyServer(f"http://127.0.0.1:{server.server_address[1]}", behaviour)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if tls is None else "https"
+    faulty = FaultyServer(f"{scheme}://127.0.0.1:{server.server_address[1]}", behaviour)
     handler.faulty = faulty  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

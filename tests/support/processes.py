@@ -87,6 +87,15 @@ class PrescalerProcess:
             return {}
         return found
 
+    def metrics(self, name: str) -> float:
+        """One of its own metrics; -1 while nobody listens."""
+        try:
+            text = requests.get(f"{self.url}/metrics", timeout=5).text
+        except requests.RequestException:
+            return -1.0
+        line = next(x for x in text.splitlines() if x.startswith(f"{name} "))
+        return float(line.rpartition(" ")[2])
+
     def events(self, event: str) -> list[dict[str, Any]]:
         """Log lines of one event."""
         lines = (self.folder / "log").read_text(errors="replace").splitlines()

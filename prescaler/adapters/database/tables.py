@@ -130,6 +130,15 @@ decision = sa.Table(
     sa.Column("body", sa.JSON, nullable=False),
 )
 
+decision_day = sa.Table(
+    "decision_day",
+    metadata,
+    sa.Column("workload_id", sa.ForeignKey("workload.id"), primary_key=True),
+    sa.Column("day", sa.Integer, primary_key=True, comment="days since 1970, UTC"),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    comment="Decisions of past hours, packed; those of the present hour are rows of `decision`.",
+)
+
 audit = sa.Table(
     "audit",
     metadata,

@@ -45,7 +45,8 @@ def _series(path: Path, table: pd.DataFrame) -> Series:
         raise AnswerNotUnderstood(f"{path}: {error}") from error
     if len(stamps) < _LEAST_POINTS:
         raise NoSeries(f"{path} has {len(stamps)} rows; at least {_LEAST_POINTS} are needed")
-    seconds = stamps.to_numpy().astype("datetime64[s]").astype(np.int64)
+    wall = stamps.dt.tz_convert(None).to_numpy()
+    seconds = wall.astype("datetime64[s]").astype(np.int64)
     step = timedelta(seconds=int(pd.Series(np.diff(np.sort(seconds))).mode()[0]))
     if step <= timedelta(0) or timedelta(days=1) % step:
         raise AnswerNotUnderstood(f"{path}: a step of {step} does not divide a day")

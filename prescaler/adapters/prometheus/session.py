@@ -80,6 +80,9 @@ class PrometheusSession(requests.Session):
                 headers=dict(self._access.headers),
                 auth=self._access.auth(),
                 timeout=(min(_CONNECT_SECONDS, limit), limit),
+                # Said here, or REQUESTS_CA_BUNDLE of the environment would win over `ca_file`.
+                verify=self.verify,
+                cert=self.cert,
                 allow_redirects=False,
                 stream=True,
             )

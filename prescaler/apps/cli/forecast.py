@@ -8,7 +8,7 @@ from rich.table import Table
 
 from prescaler.apps.cli.options import OUT, Config, Debug, Json, config_path, print_json
 from prescaler.config import Settings, load_settings
-from prescaler.core.errors import UnknownWorkload
+from prescaler.core.errors import SourceOverloaded, SourceUnreachable, UnknownWorkload
 from prescaler.core.forecast import Forecast
 from prescaler.core.instants import format_instant, from_epoch
 from prescaler.core.plan import plan
@@ -38,6 +38,14 @@ def forecast(
         print_json([_document(settings, record) for record in records])
     else:
         _show(settings, records)
+    return _exit_code(records)
+
+
+def _exit_code(records: list[RunRecord]) -> int:
+    """4 where a source could not be reached, 1 where a workload got no forecast."""
+    kinds = {record.source_failure.kind for record in records if record.source_failure}
+    if kinds & {SourceUnreachable.kind, SourceOverloaded.kind}:
+        return 4
     return 0 if all(r.outcome in (Outcome.STORED, Outcome.UNCHANGED) for r in records) else 1
 
 

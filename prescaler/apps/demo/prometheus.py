@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from prescaler.apps.demo.traffic import Played
 from prescaler.core.errors import ServerAssetMissing, SourceUnreachable
+from prescaler.ports import Clock
 
 METRIC: Final = "demo:requests:rate1m"
 _READY_SECONDS: Final = 30.0
@@ -43,7 +44,10 @@ class DemoPrometheus:
         SourceUnreachable: it does not come up.
     """
 
-    def __init__(self, folder: Path, port: int, feed_port: int, played: Sequence[Played]) -> None:
+    def __init__(
+        self, folder: Path, port: int, feed_port: int, played: Sequence[Played], clock: Clock
+    ) -> None:
+        self._clock = clock
         self._folder = folder
         self._port = port
         self._feed_port = feed_port
@@ -58,9 +62,8 @@ class DemoPrometheus:
 
     def __enter__(self) -> Self:
         """Fill, start, feed."""
-        now = datetime.now(UTC).replace(microsecond=0)
-        self._fill(now)
-        self._feed = _start_feed(self._feed_port, self._played)
+        self._fill(self._clock.now().replace(microsecond=0))
+        self._feed = _start_feed(self._feed_port, self._played, self._clock)
         self._process = self._start()
         self._wait()
         return self
@@ -135,11 +138,12 @@ class DemoPrometheus:
 class _Feed(Collector):
     """The present demand of every workload; in a gap a workload is not there."""
 
-    def __init__(self, played: Sequence[Played]) -> None:
+    def __init__(self, played: Sequence[Played], clock: Clock) -> None:
         self._played = played
+        self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
-        now = datetime.now(UTC)
+        now = self._clock.now()
         family = GaugeMetricFamily(METRIC, "Demand of the demonstration.", labels=["workload"])
         for played in self._played:
             value = played.at(now)
@@ -148,10 +152,10 @@ class _Feed(Collector):
         yield family
 
 
-def _start_feed(port: int, played: Sequence[Played]) -> Callable[[], None]:
+def _start_feed(port: int, played: Sequence[Played], clock: Clock) -> Callable[[], None]:
     """Serve the present demand on loopback; gives the function that ends it."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Feed(played))
+    registry.register(_Feed(played, clock))
     server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
 
     def end() -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ from prescaler.apps.demo.prometheus import DemoPrometheus, query
 from prescaler.apps.demo.traffic import HISTORY, Played, from_trace, generated, has_clock_change
 from prescaler.core.durations import format_duration
 from prescaler.core.errors import PrescalerError, ServerAssetMissing
+from prescaler.wiring import clock
 
 _PORTS: Final = (18080, 18090, 18091)
 _PATIENCE_SECONDS: Final = 120.0
@@ -67,12 +68,13 @@ def run_demo(options: DemoOptions, console: Console) -> None:
     Raises:
         DemoFailed, SourceError, ServerAssetMissing
     """
-    start, now = time.monotonic(), datetime.now(UTC).replace(microsecond=0)
+    present = clock()
+    start, now = time.monotonic(), present.now().replace(microsecond=0)
     played = _played(options, now)
     folder = _fresh(options.folder)
     api, prometheus, feed = (_free_port(port) for port in _PORTS)
     console.print(f"filling Prometheus with {_described(played, now)} ...")
-    with DemoPrometheus(folder, prometheus, feed, played) as source:
+    with DemoPrometheus(folder, prometheus, feed, played, present) as source:
         url, key = f"http://127.0.0.1:{api}", secrets.token_urlsafe(24)
         config = _write_config(folder, played, source.url, api)
         with _prescaler(folder, config, key):
@@ -94,8 +96,9 @@ def _played(options: DemoOptions, now: datetime) -> list[Played]:
 def _described(played: Sequence[Played], now: datetime) -> str:
     first = played[0]
     begin = max(first.demand.start, now - HISTORY)
-    weeks = (now - begin).total_seconds() / 604_800
-    text = f"{weeks:.1f} weeks of {first.label} traffic"
+    days = (now - begin).total_seconds() / 86_400
+    span = f"{days / 7:.1f} weeks" if days >= 14 else f"{days:.1f} days"  # noqa: PLR2004
+    text = f"{span} of {first.label} traffic"
     if has_clock_change(first.zone, begin, now):
         text += ", with a clock change in it"
     return f"{text} ({', '.join(p.name for p in played)})"

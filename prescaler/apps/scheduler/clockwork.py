@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,13 +23,14 @@ from prescaler.core.records import LoggedDecision
 from prescaler.core.workload import Workload
 from prescaler.ports import Clock, Leadership
 from prescaler.usecases.forecast_workload import RunRecord
-from prescaler.usecases.log_decisions import log_decisions
+from prescaler.usecases.log_decisions import log_decisions, pack_decisions
 from prescaler.wiring import Stores, WorkerPlan, worker_plan
 
 _ROUND_SECONDS: Final = 2.0
 _DECISIONS_EVERY: Final = timedelta(seconds=15)
 """The HPA reads every 15 s; a decision that lasts less is seen by nobody."""
 
+_PACK_EVERY: Final = timedelta(minutes=20)
 _SETTLE: Final = timedelta(seconds=2)
 _MOST_JITTER_SECONDS: Final = 20
 _LOG: Final = structlog.get_logger()
@@ -58,6 +59,7 @@ class Clockwork:
         self._leads = False
         self._newest: Mapping[UUID, LoggedDecision] | None = None
         self._decided_at = clock.now() - _DECISIONS_EVERY
+        self._packed_at = clock.now()
         self._changed = threading.Event()
         self._scheduler = _background(keeper.settings.workers)
         self._scheduler.add_listener(self._on_end, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
@@ -155,6 +157,17 @@ class Clockwork:
             _LOG.warning("decisions_not_logged", error=str(error))
             return
         self._newest = record.newest
+        if now - self._packed_at >= _PACK_EVERY:
+            self._packed_at = now
+            self._pack()
+
+    def _pack(self) -> None:
+        try:
+            packed = pack_decisions(self._stores.decisions, self._packed_at)
+        except StoreError as error:
+            _LOG.warning("decisions_not_packed", error=str(error))
+            return
+        _LOG.info("decisions_packed", entries=packed)
 
     def _on_end(self, event: Any) -> None:
         if event.exception is not None:
@@ -189,8 +202,18 @@ class Clockwork:
         _LOG.warning("run_skipped", workload=event.job_id, why="the one before still runs")
 
 
+class _Workers(ProcessPoolExecutor):  # type: ignore[misc]
+    """APScheduler's process pool, which would otherwise run all that waits before it ends."""
+
+    def shutdown(self, wait: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - its signature
+        """Forget what waits and end the workers; a run is stored whole or not at all."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for worker in active_children():
+            worker.terminate()
+
+
 def _background(workers: int) -> BackgroundScheduler:
-    pool = ProcessPoolExecutor(
+    pool = _Workers(
         workers,
         {"mp_context": get_context("spawn"), "initializer": prepare_worker},
     )
