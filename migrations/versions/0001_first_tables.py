@@ -114,7 +114,7 @@ def _people() -> None:
         sa.Column("workload_id", sa.Uuid, sa.ForeignKey("workload.id"), primary_key=True),
         sa.Column("day", sa.Integer, primary_key=True, comment="days since 1970, UTC"),
         sa.Column("payload", sa.LargeBinary, nullable=False),
-        comment="Decisions of past hours, packed; those of the present hour are rows of `decision`.",
+        comment="Decisions of past hours, packed; the present hour is in `decision`.",
     )
     op.create_table(
         "audit",
