@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: help demo test lint soak bench-serving lock clean
+.PHONY: help demo test lint soak bench-serving bench-forecast lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,10 +32,19 @@ bench-serving:  ## the metric endpoint beside a bare ASGI application
 	@scripts/setup.sh dev
 	@PYTHONPATH=. $(BIN)/python bench/serving.py
 
+bench-forecast:  ## accuracy beside peers, leave-one-out, cost; TRACES=DIR OUT=bench-out
+	@test -n "$(TRACES)" || { echo "TRACES=DIR is missing: a trace is a file NAME.csv.gz with the columns timestamp,value, one real series of demand each"; exit 2; }
+	@scripts/setup.sh dev
+	@scripts/setup_peers.sh
+	@PYTHONPATH=. $(BIN)/python bench/forecast.py $(TRACES) --out $(or $(OUT),bench-out) --peers
+	@PYTHONPATH=. $(BIN)/python bench/leave_one_out.py $(TRACES) --out $(or $(OUT),bench-out)
+	@PYTHONPATH=. $(BIN)/python bench/forecast_cost.py --out $(or $(OUT),bench-out)
+
 lock:  ## write the locked requirements anew (names and hashes, no addresses)
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header requirements/build.in -o requirements/build.txt
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header pyproject.toml -o requirements/runtime.txt
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 requirements/peers.in -o requirements/peers.txt
 
 clean:  ## remove what was built or installed here
-	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage* dist
+	rm -rf $(VENV) .venv-peers .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage* dist

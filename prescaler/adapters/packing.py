@@ -11,10 +11,8 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from io import BytesIO
 from typing import Any, Final
 from uuid import UUID
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +28,6 @@ from prescaler.core.control import (
     Override,
 )
 from prescaler.core.decision import STAGES
-from prescaler.core.engine import ModelState
 from prescaler.core.errors import StoreDamaged
 from prescaler.core.forecast import Basis, Forecast, Origin
 from prescaler.core.instants import format_instant, from_epoch, parse_instant, to_epoch
@@ -124,58 +121,6 @@ def unpack_forecast(
         weights=meta["weights"],
         quantiles=tuple(meta["quantiles"]),
     )
-
-
-def pack_state(state: ModelState) -> bytes:
-    """The engine's state as an archive of named arrays; nothing in it can run."""
-    meta = {
-        "fitted_at": format_instant(state.fitted_at),
-        "step": int(state.step.total_seconds()),
-        "horizon": state.horizon,
-        "experts": state.experts,
-        "band_names": state.band_names,
-        "naive": state.naive,
-        "naive_name": state.naive_name,
-        "parameters": {name: sorted(found) for name, found in state.parameters.items()},
-    }
-    arrays = {"shares": state.shares, "table": state.table, "peak": state.peak}
-    for name, found in state.parameters.items():
-        arrays |= {f"parameters/{name}/{key}": found[key] for key in found}
-    stream = BytesIO()
-    text = np.frombuffer(json.dumps(meta, allow_nan=False).encode(), dtype=np.uint8)
-    np.savez_compressed(stream, allow_pickle=False, meta=text, **arrays)
-    return stream.getvalue()
-
-
-def unpack_state(payload: bytes) -> ModelState:
-    """The reverse of `pack_state`.
-
-    Raises:
-        StoreDamaged: as for arrays, or written by a release whose engine keeps other things.
-    """
-    try:
-        with np.load(BytesIO(payload), allow_pickle=False) as found:
-            meta = json.loads(found["meta"].tobytes())
-            return ModelState(
-                fitted_at=parse_instant(meta["fitted_at"]),
-                step=timedelta(seconds=meta["step"]),
-                horizon=meta["horizon"],
-                experts=tuple(meta["experts"]),
-                band_names=tuple(meta["band_names"]),
-                shares=found["shares"],
-                table=found["table"],
-                naive=tuple(meta["naive"]),
-                naive_name=meta["naive_name"],
-                peak=found["peak"],
-                parameters={
-                    name: {key: found[f"parameters/{name}/{key}"] for key in keys}
-                    for name, keys in meta["parameters"].items()
-                },
-            )
-    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile, zlib.error) as error:
-        raise StoreDamaged(
-            f"a stored fit cannot be read back ({error}); it will be made anew"
-        ) from error
 
 
 def control_to_json(control: Control) -> dict[str, Any]:

@@ -1,68 +1,161 @@
-"""Quantiles from empirical residuals of the combined forecast at past cutoffs."""
+"""Quantiles from the residuals of the mix at past cutoffs.
 
+A residual is divided by what is known about its size beforehand: the level, how far the experts are
+apart, and how large the last residuals were. What remains is an empirical distribution, band by
+band of leads, in which cutoffs at a similar local hour count more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
 
-from prescaler.core.arrays import FloatArray
-from prescaler.core.quantiles import MEDIAN, QUANTILES, uncrossed, weighted_quantiles
+from prescaler.core.arrays import FloatArray, IntArray
+from prescaler.core.leads import band_of
+from prescaler.core.quantiles import MEDIAN, QUANTILES
+from prescaler.core.trial import Trial
 
 _POWER: Final = 0.65
 """Residuals grow with the level, but slower than in proportion (between Poisson's 0.5 and 1)."""
 
-_AGE_POWER: Final = 0.5 / 4.0
-_FEW_DAYS: Final = 0.7
-"""Widening 1 + 0.7 / validated days: few past days show too few of the rare misses."""
+_HALF_LIFE_DAYS: Final = 6.0
+_FEW_DAYS: Final = ((timedelta(hours=1), 0.2), (timedelta(hours=6), 0.5))
+_FEW_DAYS_LATER: Final = 1.5
+"""Widening 1 + w / scored days, by the longest lead of a band: few past days show too few of the
+rare misses. An hour ahead each day shows twenty independent ones, a day ahead hardly one."""
 
-_LEAST: Final = 8
+_GROUPS: Final = 12
+_KERNEL_HOURS: Final = 2.0
+_EVERYWHERE: Final = 0.3
+"""Twelve parts of the day; a residual h hours away counts 0.3 + exp(-(h / 2)**2 / 2)."""
+
+_RECENT_HOURS: Final = 12.0
+_LEAST: Final = 5
+_DAMPING: Final = 0.05
 
 
-def spread(
-    actual: FloatArray,
-    combined: FloatArray,
-    age_days: FloatArray,
-    offset: float,
-    bands: list[slice],
-) -> FloatArray:
-    """[B, Q] quantiles of the scaled residuals, lead band by lead band; the median is kept at 0.
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """What a roll needs to put quantiles around a median.
 
-    actual, combined: [K, H]; NaN actuals are left out. A band with fewer than 8 residuals takes
-    those of all leads.
+    edges: [B] bands; table: [B, 12, Q] quantiles of scaled residuals by local part of the day;
+    slope, centre, floor: [B, 2] how a residual's size follows disagreement and recent size, in
+    logarithms; recent: size of the last residuals; offset: load units, see `_size`.
     """
-    residual = (actual - combined) / _scale(combined, offset)
-    recency = np.broadcast_to((0.5 ** (age_days * _AGE_POWER))[:, None], residual.shape)
-    widening = 1.0 + _FEW_DAYS / max(1.0, float(np.ptp(age_days)))
-    levels = np.array(QUANTILES)
+
+    edges: tuple[int, ...]
+    table: FloatArray
+    slope: FloatArray
+    centre: FloatArray
+    floor: FloatArray
+    recent: float
+    offset: float
+
+    def around(
+        self, median: FloatArray, apart: FloatArray, leads: IntArray, hour: FloatArray
+    ) -> FloatArray:
+        """[H, Q] deviations from a median [H], load units, not yet ordered or cut at zero."""
+        bands = band_of(leads, self.edges)
+        size = _size(median, self.offset)
+        signs = np.stack([apart / size, np.full(len(median), self.recent)], axis=-1)
+        logs = np.log(signs + self.floor[bands]) - self.centre[bands]
+        expected = np.exp((self.slope[bands] * logs).sum(axis=-1))
+        part = (hour * (_GROUPS / 24)).astype(np.int64)
+        return np.asarray(self.table[bands, part] * (size * expected)[:, None])
+
+
+def measure(
+    trial: Trial,
+    mixed: FloatArray,
+    apart: FloatArray,
+    edges: Sequence[int],
+    step: timedelta,
+    offset: float,
+) -> Spread:
+    """Measure the spread of a mix [M, L] around what came; the median stays the mix itself."""
+    size = _size(mixed, offset)
+    residual = (trial.actual - mixed) / size
+    recent, now = _recent_sizes(trial, residual)
+    signs = np.stack([apart / size, np.broadcast_to(recent[:, None], size.shape)], axis=-1)
+    bands = band_of(trial.leads, edges)
+    age = np.broadcast_to((0.5 ** (trial.age_days / _HALF_LIFE_DAYS))[:, None], residual.shape)
+    scored_days = max(1.0, len(residual) * trial.spacing_days)
+    widening = np.array([1.0 + _few_days(edge * step) / scored_days for edge in edges])
     rows = []
-    for band in bands:
-        values, weights = _known(residual[:, band], recency[:, band])
-        if len(values) < _LEAST:
-            values, weights = _known(residual, recency)
-        rows.append(
-            weighted_quantiles(values, weights, levels) if len(values) else np.zeros(len(levels))
-        )
-    table = np.stack(rows) * widening
-    table[:, MEDIAN] = 0.0
-    table[:, :MEDIAN] = np.minimum(table[:, :MEDIAN], 0.0)
-    table[:, MEDIAN + 1 :] = np.maximum(table[:, MEDIAN + 1 :], 0.0)
+    for band in range(len(edges)):
+        told = np.isfinite(residual) & (bands == band)[None, :]
+        rows.append(_measure_band(residual[told], age[told], signs[told], trial.hour[told]))
+    table = _centred(np.stack([row[0] for row in rows])) * widening[:, None, None]
+    slope, centre, floor = (np.stack([row[i] for row in rows]) for i in (1, 2, 3))
+    return Spread(tuple(edges), table, slope, centre, floor, now, offset)
+
+
+def _few_days(lead: timedelta) -> float:
+    return next((w for longest, w in _FEW_DAYS if lead <= longest), _FEW_DAYS_LATER)
+
+
+def _measure_band(
+    residual: FloatArray, weight: FloatArray, signs: FloatArray, hour: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Table [12, Q], slope [2], centre [2] and floor [2] of one band."""
+    if len(residual) < _LEAST:
+        return np.zeros((_GROUPS, len(QUANTILES))), np.zeros(2), np.zeros(2), np.ones(2)
+    floor = np.array([0.5, 0.3]) * np.median(signs, axis=0) + 1e-9
+    logs = np.log(signs + floor)
+    mass = weight / weight.sum()
+    centre = mass @ logs
+    deviation = logs - centre
+    own = np.log(np.abs(residual) + 0.1 * np.median(np.abs(residual)) + 1e-12)
+    gram = (deviation * mass[:, None]).T @ deviation
+    damped = gram + np.diag(_DAMPING + _DAMPING * np.diag(gram))
+    moment = (deviation * mass[:, None]).T @ (own - mass @ own)
+    slope = np.clip(np.linalg.solve(damped, moment), 0.0, 1.0)
+    even = residual * np.exp(-(deviation @ slope))
+    return _by_hour(even, weight, hour), slope, centre, floor
+
+
+def _by_hour(residual: FloatArray, weight: FloatArray, hour: FloatArray) -> FloatArray:
+    """[12, Q] weighted empirical quantiles, one row for each part of the day."""
+    order = np.argsort(residual, kind="stable")
+    ranked, mass, at = residual[order], weight[order], hour[order]
+    middle = (np.arange(_GROUPS) + 0.5) * (24 / _GROUPS)
+    away = np.abs(at[None, :] - middle[:, None])
+    away = np.minimum(away, 24.0 - away) / _KERNEL_HOURS
+    counted = mass * (_EVERYWHERE + np.exp(-0.5 * np.square(away)))
+    position = (np.cumsum(counted, axis=1) - 0.5 * counted) / counted.sum(axis=1, keepdims=True)
+    return np.stack([np.interp(QUANTILES, row, ranked) for row in position])
+
+
+def _recent_sizes(trial: Trial, residual: FloatArray) -> tuple[FloatArray, float]:
+    """[M] mean size of the residuals of the twelve hours before each cutoff, and the present one.
+
+    Only leads up to one spacing of cutoffs take part (or the shortest one), and only cutoffs whose
+    targets had come. Two residuals' worth of the overall mean keep the figure sane after a gap.
+    """
+    short = trial.leads <= max(trial.spacing, int(trial.leads[0]))
+    known = np.isfinite(residual[:, short])
+    size = np.where(known, np.abs(residual[:, short]), 0.0)
+    total = np.pad(np.cumsum(size.sum(axis=1)), (1, 0))
+    count = np.pad(np.cumsum(known.sum(axis=1)), (1, 0))
+    window = max(1, round(_RECENT_HOURS / 24 / trial.spacing_days))
+    waiting = (int(trial.leads[short].max()) - 1) // trial.spacing
+    last = np.maximum(np.arange(len(residual) + 1) - waiting, 0)
+    first = np.maximum(last - window, 0)
+    overall = total[-1] / max(float(count[-1]), 1.0)
+    recent = (total[last] - total[first] + 2.0 * overall) / (count[last] - count[first] + 2.0)
+    return recent[:-1], float(recent[-1])
+
+
+def _centred(table: FloatArray) -> FloatArray:
+    """The median of the mix is kept; lower quantiles lie below it, upper ones above."""
+    table[..., :MEDIAN] = np.minimum(table[..., :MEDIAN], 0.0)
+    table[..., MEDIAN] = 0.0
+    table[..., MEDIAN + 1 :] = np.maximum(table[..., MEDIAN + 1 :], 0.0)
     return table
 
 
-def spread_around(
-    median: FloatArray, table: FloatArray, offset: float, bands: list[slice]
-) -> FloatArray:
-    """[H, Q] quantiles around a median [H], never negative, never crossed."""
-    per_lead = np.empty((len(median), table.shape[1]))
-    for row, band in enumerate(bands):
-        per_lead[band] = table[row]
-    values = median[:, None] + per_lead * _scale(median, offset)[:, None]
-    return uncrossed(np.maximum(values, 0.0))
-
-
-def _scale(level: FloatArray, offset: float) -> FloatArray:
-    return np.asarray((np.maximum(level, 0.0) + offset) ** _POWER, dtype=np.float64)
-
-
-def _known(residual: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    known = np.isfinite(residual)
-    return residual[known], weight[known]
+def _size(level: FloatArray, offset: float) -> FloatArray:
+    """What the level alone says about the size of a residual."""
+    return np.asarray((np.maximum(level, 0.0) + offset) ** _POWER)

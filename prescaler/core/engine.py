@@ -1,52 +1,68 @@
 """The engine: a refit (heavy, hourly) and a roll (every run) apart; both deterministic.
 
-`refit` tries every forecaster at past cutoffs, weighs them, measures the spread of the mix, and
-fits those that count on all there is. `roll` carries the newest observations into that state.
+`refit` lets every forecaster draw its curves over the past, learns how the level of the last hours
+corrects them, weighs the experts that come of it, and measures the spread of their mix. `roll`
+carries the newest observations into that state.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 
 from prescaler.core.arrays import FloatArray
-from prescaler.core.calibration import spread, spread_around
+from prescaler.core.calibration import Spread, measure
 from prescaler.core.combination import Combination, combine
-from prescaler.core.errors import ForecasterFailed, ForecastError, TooLittleHistory
-from prescaler.core.forecast import Basis
-from prescaler.core.forecasters import BY_NAME, POOL, LogScale, Parameters
+from prescaler.core.conformal import Watch
+from prescaler.core.correction_prior import PRIOR, CorrectionPrior
+from prescaler.core.errors import TooLittleHistory
+from prescaler.core.forecast import BUCKETS, Basis
+from prescaler.core.forecasters import POOL, Forecaster
 from prescaler.core.history import History
-from prescaler.core.trial import bands, run_trial
+from prescaler.core.leads import Reach, band_of, reaches, spread_bands, weight_bands
+from prescaler.core.naive import better_naive, seasonal_naive
+from prescaler.core.peaks import peak_ahead, peak_by_hour
+from prescaler.core.quantiles import MEDIAN, QUANTILES, uncrossed
+from prescaler.core.scales import DemandScale
+from prescaler.core.trial import Expert, Learnt, predict, run_trial
 
-LEAST_HISTORY: Final = timedelta(days=2)
+LEAST_HISTORY: Final = timedelta(hours=36)
+"""A day to copy, and half a day to see how well that goes."""
+
 _LEAST_OBSERVED: Final = 0.25
-_PEAK_REACH: Final = timedelta(days=14)
+_LATER_NEEDS: Final = timedelta(days=5)
 _SMALL_SHARE: Final = 0.01
+_MOSTLY: Final = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class ReachState:
+    """What a roll needs for one range of leads."""
+
+    experts: tuple[Expert, ...]
+    learnt: Learnt
+    mix: Combination
+    spread: Spread
 
 
 @dataclass(frozen=True, eq=False)
 class ModelState:
-    """All that a roll needs of the last refit; it is stored.
+    """All that a roll needs of the last refit; it is stored. horizon in steps.
 
-    experts: names [E]; shares: [B, E]; table: [B, Q] scaled residual quantiles; naive: [B], true
-    where naive won; naive_name: the better naive, "" where there is none;
-    peak: [24] maximum over mean inside a step, by local hour; band_names: [B];
-    parameters: forecaster -> arrays. horizon in steps.
+    peak: [24] maximum over mean inside a step by local hour; naive: period of the better naive;
+    watch: what earlier forecasts promised, and how widths were corrected by what came.
     """
 
     fitted_at: datetime
     step: timedelta
     horizon: int
-    experts: tuple[str, ...]
-    band_names: tuple[str, ...]
-    shares: FloatArray
-    table: FloatArray
-    naive: tuple[bool, ...]
-    naive_name: str
+    scale: DemandScale
+    reaches: tuple[ReachState, ...]
     peak: FloatArray
-    parameters: Mapping[str, Parameters]
+    naive: timedelta
+    watch: Watch
 
     def fits(self, step: timedelta, horizon: int) -> bool:
         """Whether it was made for this grid."""
@@ -65,60 +81,100 @@ class Outlook:
     weights: Mapping[str, Mapping[str, float]]
 
 
-def refit(history: History, horizon: int) -> ModelState:
-    """Learn from history.
+def refit(
+    history: History,
+    horizon: int,
+    previous: ModelState | None = None,
+    pool: Sequence[Forecaster] = POOL,
+    prior: CorrectionPrior = PRIOR,
+) -> ModelState:
+    """Learn from history, and from how the forecasts of the previous state turned out.
 
     Raises:
-        TooLittleHistory: fewer than two days, or fewer than a quarter of their points observed.
+        TooLittleHistory: fewer than 36 hours, or fewer than a quarter of their points observed.
         ForecasterFailed: no forecaster could handle this history.
     """
     _enough(history)
-    trial = run_trial(history, horizon, POOL)
-    if not trial.experts:
-        raise ForecasterFailed("no forecaster could be tried on this history; see its gaps")
-    named = bands(history, horizon)
-    slices = [band for _, band in named]
-    mix = combine(trial, slices)
-    kept = _prune(mix)
-    mixed = _mixed(trial.predicted, kept.shares, slices)
-    return ModelState(
+    scale = DemandScale.of(history.demand)
+    watch = Watch.new(history.step, horizon)
+    if previous is not None and previous.fits(history.step, horizon):
+        watch = previous.watch.learned(history)
+    state = ModelState(
         fitted_at=history.cutoff,
         step=history.step,
         horizon=horizon,
-        experts=trial.experts,
-        band_names=tuple(name for name, _ in named),
-        shares=kept.shares,
-        table=spread(trial.actual, mixed, trial.age_days, LogScale(history.demand).offset, slices),
-        naive=kept.naive,
-        naive_name=kept.naive_name,
-        peak=_peak_by_hour(history),
-        parameters=_fit_kept(history, trial.experts, kept),
+        scale=scale,
+        reaches=tuple(
+            _refit_reach(history, scale, reach, pool, prior)
+            for reach in reaches(history.step, horizon, apart=_shows_later_leads(history))
+        ),
+        peak=peak_by_hour(history),
+        naive=better_naive(history),
+        watch=watch,
     )
+    said = roll(state, history, horizon, pool).values
+    return replace(state, watch=watch.saying(history, said))
 
 
-def roll(state: ModelState, history: History, horizon: int) -> Outlook:
+def _shows_later_leads(history: History) -> bool:
+    """Whether there are past cutoffs enough whose second day has come."""
+    return len(history) * history.step >= _LATER_NEEDS
+
+
+def _refit_reach(
+    history: History,
+    scale: DemandScale,
+    reach: Reach,
+    pool: Sequence[Forecaster],
+    prior: CorrectionPrior,
+) -> ReachState:
+    trial, learnt = run_trial(history, scale, reach, pool, prior)
+    bands = weight_bands(reach, history.step)
+    mix, mixed, apart = combine(trial, bands, history.step, scale.typical)
+    edges = spread_bands(reach, history.step)
+    spread = measure(trial, mixed, apart, edges, history.step, scale.offset)
+    return ReachState(trial.experts, learnt, mix, spread)
+
+
+def roll(
+    state: ModelState, history: History, horizon: int, pool: Sequence[Forecaster] = POOL
+) -> Outlook:
     """Forecast the next `horizon` steps from the newest observations and the last refit.
 
     Raises:
         TooLittleHistory: as for `refit`.
-        ForecasterFailed: no forecaster that the state relies on gives numbers any more.
+        ForecasterFailed: the state does not suit this history or this release.
     """
     _enough(history)
-    slices = [band for _, band in bands(history, horizon)]
-    predicted, shares = _predict_kept(state, history, horizon)
-    median = _mixed(predicted[:, None, :], shares, slices)[0]
-    offset = LogScale(history.demand).offset
+    values = np.full((horizon, len(QUANTILES)), np.nan)
+    wanted = reaches(history.step, horizon, apart=len(state.reaches) > 1)
+    for reach, part in zip(wanted, state.reaches, strict=True):
+        values[reach.covers] = _roll_reach(state, part, history, reach, pool)
+    naive = seasonal_naive(history, state.naive, horizon)
     return Outlook(
-        values=spread_around(median, state.table, offset, slices),
-        peak_ratio=_peak_ahead(state.peak, history, horizon),
-        naive=_naive_ahead(state.naive_name, history, horizon, median),
+        values=uncrossed(np.maximum(values, 0.0)),
+        peak_ratio=peak_ahead(state.peak, history, horizon),
+        naive=np.where(np.isfinite(naive), naive, values[:, MEDIAN]),
         historic_max=float(np.nanmax(history.series.peak)),
-        basis=Basis.NAIVE if all(state.naive) else Basis.POOL,
-        weights={
-            name: {e: round(float(s), 4) for e, s in zip(state.experts, row, strict=True) if s > 0}
-            for name, row in zip(state.band_names, shares, strict=True)
-        },
+        basis=_basis(state),
+        weights=_explained(state),
     )
+
+
+def _roll_reach(
+    state: ModelState,
+    part: ReachState,
+    history: History,
+    reach: Reach,
+    pool: Sequence[Forecaster],
+) -> FloatArray:
+    """[covers, Q] values of one range of leads."""
+    predicted = predict(history, state.scale, reach, part.learnt, pool)
+    leads = reach.horizon
+    mixed, apart = part.mix.mix(predicted[:, None, :], leads)
+    hour = history.local_hour(len(history) - 1 + leads)
+    deviation = part.spread.around(mixed[0], apart[0], leads, hour)
+    return np.asarray(mixed[0][:, None] + deviation * state.watch.factors(leads))
 
 
 def _enough(history: History) -> None:
@@ -126,91 +182,39 @@ def _enough(history: History) -> None:
     span = len(history) * history.step
     if len(history) < needed:
         hours = span / timedelta(hours=1)
-        raise TooLittleHistory(f"{hours:.1f} h of history, 48 h are needed")
+        raise TooLittleHistory(f"{hours:.1f} h of history, 36 h are needed")
     seen = int(np.isfinite(history.demand).sum())
     if seen < _LEAST_OBSERVED * needed:
         raise TooLittleHistory(f"{seen} observations in {span}, {needed // 4} are needed")
 
 
-def _prune(mix: Combination) -> Combination:
-    """Drop shares below 1 %: they cost a prediction and change nothing."""
-    shares = np.where(mix.shares < _SMALL_SHARE, 0.0, mix.shares)
-    return Combination(shares / shares.sum(axis=1, keepdims=True), mix.naive, mix.naive_name)
+def _basis(state: ModelState) -> Basis:
+    """Naive where the naive curve has most of the say in every band."""
+    shares = np.concatenate([part.mix.naive_share for part in state.reaches])
+    return Basis.NAIVE if bool(np.all(shares > _MOSTLY)) else Basis.POOL
 
 
-def _fit_kept(
-    history: History, experts: tuple[str, ...], mix: Combination
-) -> dict[str, Parameters]:
-    """Fit what has a share, on all the history. One that fails now loses its share in the roll."""
-    fitted = {}
-    for column, name in enumerate(experts):
-        if mix.shares[:, column].any():
-            try:
-                fitted[name] = BY_NAME[name].fit(history)
-            except ForecastError:
-                continue
-    return fitted
+def _explained(state: ModelState) -> dict[str, dict[str, float]]:
+    """Bucket -> forecaster -> share; scales are added up, shares below 1 % are left out."""
+    found: dict[str, dict[str, float]] = {}
+    for name, longest in BUCKETS.items():
+        steps = max(1, longest // state.step)
+        if steps > state.horizon and found:
+            break
+        later = len(state.reaches) > 1 and longest > timedelta(days=1)
+        part = state.reaches[1 if later else 0]
+        band = int(band_of(np.array([steps]), part.mix.edges)[0])
+        found[name] = _shares(part, band)
+    return found
 
 
-def _predict_kept(
-    state: ModelState, history: History, horizon: int
-) -> tuple[FloatArray, FloatArray]:
-    """[E, H] predictions and [B, E] shares, re-normalised over those that gave numbers."""
-    predicted = np.zeros((len(state.experts), horizon))
-    usable = np.zeros(len(state.experts), dtype=bool)
-    for row, name in enumerate(state.experts):
-        if name not in state.parameters:
-            continue
-        try:
-            path = BY_NAME[name].predict(state.parameters[name], history, horizon)
-        except ForecastError:
-            continue
-        usable[row] = bool(np.isfinite(path).all())
-        predicted[row] = np.where(np.isfinite(path), path, 0.0)
-    shares = np.where(usable[None, :], state.shares, 0.0)
-    total = shares.sum(axis=1, keepdims=True)
-    if not usable.any():
-        raise ForecasterFailed("none of the forecasters gives numbers on this history any more")
-    even = usable / usable.sum()
-    return predicted, np.where(total > 0, shares / np.where(total > 0, total, 1.0), even[None, :])
-
-
-def _mixed(predicted: FloatArray, shares: FloatArray, slices: list[slice]) -> FloatArray:
-    """[K, H] from predictions [E, K, H] and shares [B, E]."""
-    mixed = np.empty(predicted.shape[1:])
-    for row, band in enumerate(slices):
-        mixed[:, band] = np.einsum("e,ekh->kh", shares[row], predicted[:, :, band])
-    return mixed
-
-
-def _naive_ahead(name: str, history: History, horizon: int, median: FloatArray) -> FloatArray:
-    """[H] the better naive forecast; the combination's median where there is none."""
-    if name not in BY_NAME:
-        return median
-    try:
-        return BY_NAME[name].predict({}, history, horizon)
-    except ForecastError:
-        return median
-
-
-def _peak_by_hour(history: History) -> FloatArray:
-    """[24] sum of the maxima over the sum of the means by local hour, last two weeks.
-
-    A ratio of sums, not a mean of ratios: quiet minutes must not shout.
-    """
-    points = min(len(history), history.points_in(_PEAK_REACH))
-    mean, peak = history.series.mean[-points:], history.series.peak[-points:]
-    calendar = history.calendar
-    slot = calendar.slot[len(history) - points : len(history)]
-    hour = slot * 24 // calendar.slots
-    known = np.isfinite(mean) & np.isfinite(peak)
-    total = np.bincount(hour[known], mean[known], 24)
-    highest = np.bincount(hour[known], peak[known], 24)
-    ratio = np.divide(highest, total, out=np.ones(24), where=total > 0)
-    return np.asarray(np.clip(ratio, 1.0, None), dtype=np.float64)
-
-
-def _peak_ahead(peak: FloatArray, history: History, horizon: int) -> FloatArray:
-    calendar = history.calendar
-    slot = calendar.slot[len(history) : len(history) + horizon]
-    return peak[slot * 24 // calendar.slots]
+def _shares(part: ReachState, band: int) -> dict[str, float]:
+    naive = float(part.mix.naive_share[band]) if part.mix.naive[band] >= 0 else 0.0
+    shares = part.mix.shares[band] * (1.0 - naive)
+    if naive:
+        shares[part.mix.naive[band]] += naive
+    added: dict[str, float] = {}
+    for expert, share in zip(part.experts, shares, strict=True):
+        added[expert.forecaster] = added.get(expert.forecaster, 0.0) + float(share)
+    kept = {name: round(share, 3) for name, share in added.items() if share >= _SMALL_SHARE}
+    return dict(sorted(kept.items(), key=lambda item: -item[1]))

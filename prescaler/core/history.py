@@ -53,6 +53,11 @@ class History:
         inside = index < len(self)
         return np.where(inside, self.demand[np.minimum(index, len(self) - 1)], np.nan)
 
+    def local_hour(self, index: IntArray) -> FloatArray:
+        """[...] local time of grid points in hours, 0 <= h < 24."""
+        hours = self.calendar.slot[index] * (24.0 / self.calendar.slots)
+        return np.asarray(hours, dtype=np.float64)
+
     @property
     def step(self) -> timedelta:
         """Grid spacing."""

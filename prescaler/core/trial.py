@@ -1,91 +1,257 @@
-"""Rolling origin: what each forecaster would have said at past cutoffs, beside what came."""
+"""Rolling origin: what each expert would have said at past cutoffs, beside what came."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 import numpy as np
 
 from prescaler.core.arrays import FloatArray, IntArray
-from prescaler.core.errors import ForecastError
-from prescaler.core.forecast import BUCKETS
+from prescaler.core.calendar import DAY
+from prescaler.core.correction import (
+    Lesson,
+    Residuals,
+    learn,
+    pooled_prior,
+    trailing_means,
+    windows_in_steps,
+)
+from prescaler.core.correction_prior import PRIOR, CorrectionPrior
+from prescaler.core.curves import draw, fit_pool, on_scale
+from prescaler.core.day_table import day_table
+from prescaler.core.errors import ForecasterFailed
 from prescaler.core.forecasters import Forecaster, Parameters
 from prescaler.core.history import History
+from prescaler.core.leads import Reach
+from prescaler.core.scales import DemandScale
 
-ORIGINS: Final = 40
-SPAN: Final = timedelta(days=14)
-"""40 cutoffs over two weeks are 8.4 h apart, so that they wander through the hours of the day."""
+_SPAN_DAYS: Final = 14
+"""Two weeks of past cutoffs measure errors and spread; four change nothing that can be seen."""
+
+_SHORT_DAYS: Final = 10
+_KEPT_APART: Final = (0.75, 0.6)
+"""Share of the past cutoffs that may be scored, in a history of under ten days and in a longer
+one: the first ones only teach."""
+
+_LEAST_MEMORY: Final = DAY / 4
+_REACH_BACK: Final = 3 * DAY
+"""The longest window of the correction: so far back a roll draws the curves."""
+
+
+@dataclass(frozen=True)
+class Expert:
+    """A forecaster's curve, corrected on a scale or (kind "plain") as it is."""
+
+    forecaster: str
+    kind: str
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """Forecasts at K past cutoffs.
+    """E experts at M past cutoffs, at the L leads of a reach.
 
-    origins: [K] points known at each; actual: [K, H], NaN where unknown or still to come;
-    predicted: [E, K, H]; experts: their names [E]; age_days: [K] before the present cutoff.
+    actual: [M, L], NaN where unknown; predicted: [E, M, L]; age_days: [M] before the present
+    cutoff; hour: [M, L] local time of the targets in hours; spacing: between two cutoffs, in steps
+    and in days.
     """
 
-    experts: tuple[str, ...]
-    origins: IntArray
+    experts: tuple[Expert, ...]
+    leads: IntArray
     actual: FloatArray
     predicted: FloatArray
     age_days: FloatArray
+    hour: FloatArray
+    spacing: int
+    spacing_days: float
 
 
-def run_trial(history: History, horizon: int, pool: Sequence[Forecaster]) -> Trial:
-    """Let each forecaster learn before the first past cutoff, and predict at all of them.
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What the experts of a reach know: coefficients [C, P, L] and residual spread [C]."""
 
-    One that needs more history than there was is left out; so is one that fails once.
+    pool: tuple[str, ...]
+    parameters: Mapping[str, Parameters]
+    coefficients: FloatArray
+    spread: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Curves of the past and what there is to learn from them.
+
+    logs: [F, N + furthest] log curves; bases: [C, N + furthest] the same on every scale.
     """
-    origins = _origins(history)
-    first = history.until(int(origins[0]))
-    names, rows = [], []
-    for forecaster in pool:
-        try:
-            parameters = forecaster.fit(first)
-            rows.append(_predictions(forecaster, parameters, history, origins, horizon))
-        except ForecastError:
-            continue
-        names.append(forecaster.name)
-    day = history.points_in(timedelta(days=1))
-    return Trial(
-        experts=tuple(names),
+
+    able: Sequence[Forecaster]
+    parameters: Mapping[str, Parameters]
+    logs: FloatArray
+    bases: FloatArray
+    spread: FloatArray
+    lesson: Lesson
+
+
+def prepare(
+    history: History, scale: DemandScale, reach: Reach, pool: Sequence[Forecaster]
+) -> Prepared:
+    """Draw the curves, and lay out features and targets of every past cutoff.
+
+    Raises:
+        TooLittleHistory, ForecasterFailed: no forecaster could be fitted.
+    """
+    points, step = len(history), history.step
+    table = day_table(history, scale, reach.furthest, reach.gap)
+    able, parameters = fit_pool(pool, table)
+    logs = draw(able, parameters, table, history, slice(0, points + reach.furthest))
+    bases = _bases(logs, scale, reach)
+    residuals = _residuals(bases[:, :points], history.demand, scale, reach, None)
+    origins = _origins(history, reach)
+    features = trailing_means(residuals, origins.ravel(), windows_in_steps(step))
+    targets = np.pad(residuals.values, ((0, 0), (0, reach.furthest)))[:, _targets(origins, reach)]
+    shape = (len(bases), *origins.shape, -1)
+    lesson = Lesson(
+        features=features.reshape(shape),
+        targets=targets.reshape(shape),
         origins=origins,
-        actual=history.demand_at(origins[:, None] + np.arange(horizon)[None, :]),
-        predicted=np.stack(rows) if rows else np.empty((0, len(origins), horizon)),
-        age_days=(len(history) - origins) / day,
+        first=_first_origins(history, able, reach),
+        points=points,
+        spacing=reach.spacing,
     )
+    return Prepared(able, parameters, logs, bases, residuals.spread, lesson)
 
 
-def _predictions(
-    forecaster: Forecaster,
-    parameters: Parameters,
+def run_trial(
     history: History,
-    origins: IntArray,
-    horizon: int,
-) -> FloatArray:
-    """[K, H]; the forecaster is handed only what was known at each cutoff."""
-    return np.stack(
-        [forecaster.predict(parameters, history.until(int(o)), horizon) for o in origins]
+    scale: DemandScale,
+    reach: Reach,
+    pool: Sequence[Forecaster],
+    prior: CorrectionPrior = PRIOR,
+) -> tuple[Trial, Learnt]:
+    """Learn, and say what would have been said at past cutoffs with what was learnt by then.
+
+    Raises:
+        TooLittleHistory, ForecasterFailed: no forecaster could be fitted.
+    """
+    ready = prepare(history, scale, reach, pool)
+    lesson, origins = ready.lesson, ready.lesson.origins
+    windows = windows_in_steps(history.step)
+    pull = pooled_prior(prior, history.step, reach.leads, windows)
+    coefficients = learn(lesson, reach.leads, ready.spread, pull)
+    corrections = lesson.features @ coefficients[:, :-1]
+    corrections = corrections.reshape(len(ready.bases), origins.size, -1)
+    scored = _scored(history, origins.size, origins.shape[1])
+    index = _targets(origins, reach)[scored]
+    corrected = ready.bases[:, index] + corrections[:, scored]
+    trial = Trial(
+        experts=_experts(ready.able, reach),
+        leads=reach.leads,
+        actual=history.demand_at(index),
+        predicted=_in_load(corrected, ready.logs[:, index], scale, reach, ready.able),
+        age_days=np.asarray(
+            (len(history) - 1 - origins.ravel()[scored]) * (history.step / DAY), dtype=np.float64
+        ),
+        hour=history.local_hour(index),
+        spacing=reach.spacing,
+        spacing_days=reach.spacing * (history.step / DAY),
     )
+    names = tuple(f.name for f in ready.able)
+    return trial, Learnt(names, ready.parameters, coefficients[:, -1], ready.spread)
 
 
-def _origins(history: History) -> IntArray:
-    """Past cutoffs: the last two weeks, but never the first 60 % of a short history."""
-    span = min(history.points_in(SPAN), int(0.4 * len(history)))
-    return np.unique(np.linspace(len(history) - span, len(history) - 1, ORIGINS).astype(np.int64))
+def predict(
+    history: History,
+    scale: DemandScale,
+    reach: Reach,
+    learnt: Learnt,
+    pool: Sequence[Forecaster],
+) -> FloatArray:
+    """[E, covers] what each expert says now, load units.
+
+    Raises:
+        ForecasterFailed: what was learnt does not suit this history or this pool.
+    """
+    points = len(history)
+    able = [f for f in pool if f.name in learnt.pool]
+    if len(able) != len(learnt.pool):
+        raise ForecasterFailed("a stored fit names forecasters that this release does not have")
+    first = max(0, points - 1 - _REACH_BACK // history.step)
+    table = day_table(history, scale, reach.covers.stop, reach.gap)
+    near = slice(first, points + reach.covers.stop)
+    logs = draw(able, learnt.parameters, table, history, near)
+    bases, known = _bases(logs, scale, reach), points - first
+    residuals = _residuals(bases[:, :known], history.demand[first:], scale, reach, learnt.spread)
+    now = trailing_means(residuals, np.array([known - 1]), windows_in_steps(history.step))
+    correction = (now @ learnt.coefficients)[:, 0]
+    ahead = slice(known + reach.covers.start, known + reach.covers.stop)
+    carried = np.stack([np.interp(reach.horizon, reach.leads, row) for row in correction])
+    return _in_load(bases[:, ahead] + carried, logs[:, ahead], scale, reach, able)
 
 
-def bands(history: History, horizon: int) -> list[tuple[str, slice]]:
-    """Disjoint ranges of leads between the edges of the buckets, as slices of the horizon axis."""
-    edges, found = 0, []
-    for name, longest in BUCKETS.items():
-        end = min(horizon, max(1, longest // history.step))
-        if end > edges:
-            found.append((name, slice(edges, end)))
-            edges = end
-    if edges < horizon:
-        name, last = found[-1]
-        found[-1] = (name, slice(last.start, horizon))
-    return found
+def _origins(history: History, reach: Reach) -> IntArray:
+    """[B, O] indices of the last known point at past cutoffs, in blocks of a day, newest last."""
+    day = history.points_in(DAY)
+    per_day = day // reach.spacing
+    last = len(history) - 2
+    blocks = (last - max(2, history.points_in(_LEAST_MEMORY))) // reach.spacing // per_day
+    if blocks < 1:
+        raise ForecasterFailed("the history is shorter than a day of past cutoffs")
+    back = np.arange(blocks * per_day)[::-1] * reach.spacing
+    return np.asarray((last - back).reshape(blocks, per_day), dtype=np.int64)
+
+
+def _targets(origins: IntArray, reach: Reach) -> IntArray:
+    """[B * O, L] grid points that the leads of past cutoffs point at."""
+    return np.asarray(origins.ravel()[:, None] + reach.leads)
+
+
+def _scored(history: History, cutoffs: int, per_day: int) -> slice:
+    """The newest past cutoffs, whose errors and spread are measured."""
+    short = len(history) < _SHORT_DAYS * history.points_in(DAY)
+    share = _KEPT_APART[0] if short else _KEPT_APART[1]
+    return slice(cutoffs - max(4, min(_SPAN_DAYS * per_day, int(cutoffs * share))), cutoffs)
+
+
+def _bases(logs: FloatArray, scale: DemandScale, reach: Reach) -> FloatArray:
+    """[C, points] curves on every scale, scale by scale."""
+    return np.concatenate([on_scale(logs, scale, kind) for kind in reach.kinds])
+
+
+def _residuals(
+    bases: FloatArray,
+    demand: FloatArray,
+    scale: DemandScale,
+    reach: Reach,
+    spread: FloatArray | None,
+) -> Residuals:
+    number = len(bases) // len(reach.kinds)
+    on = [np.broadcast_to(scale.forward(demand, k), (number, len(demand))) for k in reach.kinds]
+    return Residuals.of(np.concatenate(on), bases, spread)
+
+
+def _first_origins(history: History, able: Sequence[Forecaster], reach: Reach) -> IntArray:
+    """[C] where learning starts: behind the memory of a forecaster, if there is time for that."""
+    day = history.points_in(DAY)
+    patient = len(history) >= _SHORT_DAYS * day
+    first = [day * (f.memory_days if patient else 1) for f in able]
+    return np.array(first * len(reach.kinds), dtype=np.int64)
+
+
+def _in_load(
+    corrected: FloatArray,
+    logs: FloatArray,
+    scale: DemandScale,
+    reach: Reach,
+    able: Sequence[Forecaster],
+) -> FloatArray:
+    """[E, ...] load units: the corrected curves of each scale, then the plain ones."""
+    number = len(able)
+    found = [
+        scale.backward(corrected[i * number : (i + 1) * number], kind)
+        for i, kind in enumerate(reach.kinds)
+    ]
+    plain = [row for row, forecaster in enumerate(able) if forecaster.plain]
+    return np.concatenate([*found, scale.backward(logs[plain], "log")])
+
+
+def _experts(able: Sequence[Forecaster], reach: Reach) -> tuple[Expert, ...]:
+    corrected = [Expert(f.name, kind) for kind in reach.kinds for f in able]
+    return (*corrected, *(Expert(f.name, "plain") for f in able if f.plain))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from prescaler.core.engine import LEAST_HISTORY
 from prescaler.core.errors import PrescalerError, SeveralSeries
 from prescaler.core.instants import floor_to
 from prescaler.core.series import Series
@@ -68,8 +69,8 @@ def _judged(workload: Workload, name: str, series: int, history: Series) -> Sour
     problem, kind = None, None
     if not series:
         problem, kind = "the query finds nothing right now; try it in Prometheus", "no_series"
-    elif hours < 48:  # noqa: PLR2004 - the engine's least history
-        problem, kind = f"{hours} h of history, 48 h are needed", "too_little_history"
+    elif timedelta(hours=hours) < LEAST_HISTORY:
+        problem, kind = f"{hours} h of history, 36 h are needed", "too_little_history"
     return SourceCheck(workload.name, name, series, first, hours, len(history), problem, kind)
 
 

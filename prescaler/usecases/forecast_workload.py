@@ -147,7 +147,7 @@ def _compute(
     horizon = settings.horizon_steps
     history = History.of(series, settings.timezone, horizon, settings.country)
     fresh = _usable(workload, stored, history)
-    state = fresh or refit(history, horizon)
+    state = fresh or refit(history, horizon, stored)
     outlook = roll(state, history, horizon)
     forecast = Forecast(
         workload=version.workload,

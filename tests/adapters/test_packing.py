@@ -8,18 +8,14 @@ from prescaler.adapters.packing import (
     pack_arrays,
     pack_forecast,
     pack_points,
-    pack_state,
     unpack_arrays,
     unpack_forecast,
     unpack_points,
-    unpack_state,
 )
 from prescaler.core.arrays import FloatArray
-from prescaler.core.engine import refit
 from prescaler.core.errors import StoreDamaged
 from prescaler.core.forecast import Origin
-from prescaler.core.history import History
-from tests.support.builders import MONDAY, PARIS, WORKLOAD_ID, daily_demand, forecast, series
+from tests.support.builders import WORKLOAD_ID, daily_demand, forecast
 
 points = arrays(
     np.float64, st.integers(0, 300), elements=st.one_of(st.just(np.nan), st.floats(0, 1e30))
@@ -98,19 +94,3 @@ def test_a_form_of_the_future_is_said() -> None:
 
     with pytest.raises(StoreDamaged, match="form 9, this release reads 1"):
         unpack_arrays(zlib.compress(bytes(body)))
-
-
-@pytest.mark.parametrize("payload", [b"", b"PK\x03\x04", b"garbage" * 50])
-def test_a_state_that_cannot_be_read_is_damaged(payload: bytes) -> None:
-    with pytest.raises(StoreDamaged):
-        unpack_state(payload)
-
-
-def test_a_state_holds_numbers_only() -> None:
-    known = History.of(series(daily_demand(4), MONDAY), PARIS, 30)
-    state = refit(known, 30)
-
-    found = unpack_state(pack_state(state))
-
-    assert found.fits(state.step, 30)
-    assert (found.band_names, found.naive_name) == (state.band_names, state.naive_name)

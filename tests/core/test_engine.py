@@ -1,98 +1,136 @@
 """The engine on histories of every kind: a forecast or a named reason."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pytest
 
 from prescaler.core.arrays import FloatArray
-from prescaler.core.calibration import spread, spread_around
-from prescaler.core.combination import Combination, combine
-from prescaler.core.engine import ModelState, refit, roll
-from prescaler.core.errors import ForecasterFailed, TooLittleHistory
+from prescaler.core.day_table import DayTable
+from prescaler.core.engine import ModelState, Outlook, refit, roll
+from prescaler.core.errors import ForecasterFailed, ForecastError, TooLittleHistory
 from prescaler.core.forecast import Basis
-from prescaler.core.forecasters.naive import SeasonalNaive
-from prescaler.core.forecasters.profile import WeekProfile
+from prescaler.core.forecasters import NAIVE, POOL, Parameters
+from prescaler.core.forecasters.base import NothingToLearn
 from prescaler.core.history import History
+from prescaler.core.leads import reaches
 from prescaler.core.quantiles import MEDIAN, QUANTILES
+from prescaler.core.scales import DemandScale
 from prescaler.core.series import Series
-from prescaler.core.trial import Trial, bands
-from tests.support.builders import DAY, MONDAY, PARIS, STEP, daily_demand, series
+from prescaler.core.trial import predict, run_trial
+from tests.support.builders import DAY, MINUTE, MONDAY, PARIS, STEP, daily_demand, series
 
 H = 120
+FIFTY_HOURS = timedelta(hours=50)
+BOTH_DAYS = pytest.mark.parametrize("horizon", [H, 600])
 
 
-def history(values: FloatArray, start: datetime = MONDAY, ahead: int = H) -> History:
+def history(values: FloatArray, start: datetime = MONDAY, ahead: int = 600) -> History:
     return History.of(series(values, start), PARIS, ahead)
+
+
+def outlook_of(known: History, horizon: int = H) -> Outlook:
+    return roll(refit(known, horizon), known, horizon)
+
+
+def assert_sound(outlook: Outlook, horizon: int = H) -> None:
+    assert outlook.values.shape == (horizon, len(QUANTILES))
+    assert np.isfinite(outlook.values).all()
+    assert (outlook.values >= 0).all()
+    assert (np.diff(outlook.values, axis=1) >= 0).all()
+    assert outlook.peak_ratio.shape == outlook.naive.shape == (horizon,)
+    assert (outlook.peak_ratio >= 1).all()
+    assert np.isfinite(outlook.naive).all()
+
+
+def error_of(said: FloatArray, truth: FloatArray) -> float:
+    return float(np.abs(said - truth).mean() / truth.mean())
 
 
 def test_a_daily_rhythm_is_forecast_far_better_than_naive() -> None:
     values = daily_demand(29)
-    known = history(values[: 28 * 288])
-
-    outlook = roll(refit(known, H), known, H)
+    outlook = outlook_of(history(values[: 28 * 288]))
 
     truth = values[28 * 288 : 28 * 288 + H]
-    naive = values[27 * 288 : 27 * 288 + H]
-    error = np.abs(outlook.values[:, MEDIAN] - truth).mean()
-    assert error < 0.9 * np.abs(naive - truth).mean()
+    assert error_of(outlook.values[:, MEDIAN], truth) < 0.9 * error_of(outlook.naive, truth)
     assert outlook.basis is Basis.POOL
 
 
-def test_refit_and_roll_are_deterministic_and_change_nothing() -> None:
+def test_what_comes_lies_where_the_quantiles_say() -> None:
+    values = daily_demand(30)
+    outlook = outlook_of(history(values[: 28 * 288]), 576)
+
+    truth = values[28 * 288 :]
+    for column in (0, len(QUANTILES) - 2):
+        share = (truth <= outlook.values[:, column]).mean()
+        assert share == pytest.approx(QUANTILES[column], abs=0.05)
+
+
+@BOTH_DAYS
+def test_refit_and_roll_are_deterministic_and_change_nothing(horizon: int) -> None:
     known = history(daily_demand(14))
     before = known.demand.copy()
 
-    first, second = (roll(refit(known, H), known, H) for _ in range(2))
+    first, second = (outlook_of(known, horizon) for _ in range(2))
 
     np.testing.assert_array_equal(first.values, second.values)
     assert first.weights == second.weights
     np.testing.assert_array_equal(before, known.demand)
 
 
-def test_what_comes_after_the_cutoff_changes_nothing() -> None:
+@BOTH_DAYS
+def test_what_comes_after_the_cutoff_changes_nothing(horizon: int) -> None:
     values = daily_demand(20)
     planted = np.concatenate([values[: 14 * 288], np.full(6 * 288, 1e9)])
 
-    honest = history(values).until(14 * 288)
-    tempted = history(planted).until(14 * 288)
+    one, two = (outlook_of(history(known).until(14 * 288), horizon) for known in (values, planted))
 
-    one, two = (roll(refit(known, H), known, H) for known in (honest, tempted))
     np.testing.assert_array_equal(one.values, two.values)
 
 
-@pytest.mark.parametrize("days", [2, 3, 5, 8, 15])
-def test_short_histories_give_ordered_finite_quantiles(days: int) -> None:
-    known = history(daily_demand(days))
-
-    outlook = roll(refit(known, H), known, H)
-
-    assert outlook.values.shape == (H, len(QUANTILES))
-    assert np.isfinite(outlook.values).all()
-    assert (outlook.values >= 0).all()
-    assert (np.diff(outlook.values, axis=1) >= 0).all()
-    assert (outlook.peak_ratio >= 1).all()
+@pytest.mark.parametrize("days", [1.5, 2, 3, 5, 8, 15])
+@BOTH_DAYS
+def test_short_histories_give_ordered_finite_quantiles(days: float, horizon: int) -> None:
+    assert_sound(outlook_of(history(daily_demand(days)), horizon), horizon)
 
 
-@pytest.mark.parametrize("hours", [0.1, 5, 24, 47.9])
-def test_less_than_two_days_is_too_little(hours: float) -> None:
-    with pytest.raises(TooLittleHistory, match="48 h are needed"):
+@pytest.mark.parametrize("hours", [0.1, 5, 24, 35.9])
+def test_less_than_a_day_and_a_half_is_too_little(hours: float) -> None:
+    with pytest.raises(TooLittleHistory, match="36 h are needed"):
         refit(history(daily_demand(hours / 24)), H)
 
 
-def test_a_constant_zero_is_forecast_as_zero() -> None:
-    known = history(np.zeros(10 * 288))
+def test_a_roll_needs_as_much_as_a_refit() -> None:
+    state = refit(history(daily_demand(3)), H)
 
-    outlook = roll(refit(known, H), known, H)
+    with pytest.raises(TooLittleHistory, match="36 h are needed"):
+        roll(state, history(daily_demand(1)), H)
+
+
+def test_a_history_of_mostly_holes_is_too_little() -> None:
+    values = np.full(30 * 288, np.nan)
+    values[::1000] = 5.0
+
+    with pytest.raises(TooLittleHistory, match="observations in"):
+        refit(history(values), H)
+
+
+def test_a_history_of_some_hours_far_back_is_survived() -> None:
+    values = np.full(30 * 288, np.nan)
+    values[288 : 288 + 120] = daily_demand(1)[:120]
+
+    assert_sound(outlook_of(history(values), 600), 600)
+
+
+def test_a_constant_zero_is_forecast_as_zero() -> None:
+    outlook = outlook_of(history(np.zeros(10 * 288)), 600)
 
     assert (outlook.values == 0).all()
 
 
 def test_a_constant_is_forecast_as_itself() -> None:
-    known = history(np.full(10 * 288, 42.0))
-
-    outlook = roll(refit(known, H), known, H)
+    outlook = outlook_of(history(np.full(10 * 288, 42.0)), 600)
 
     np.testing.assert_allclose(outlook.values, 42.0, rtol=1e-6)
 
@@ -101,50 +139,49 @@ def test_gaps_of_days_are_survived() -> None:
     values = daily_demand(20)
     values[5 * 288 : 9 * 288] = np.nan
     values[-40:] = np.nan
-    known = history(values)
 
-    outlook = roll(refit(known, H), known, H)
+    outlook = outlook_of(history(values), 600)
 
-    assert np.isfinite(outlook.values).all()
+    assert_sound(outlook, 600)
     assert outlook.values[:, MEDIAN].max() > 50
 
 
-def test_a_history_of_mostly_holes_is_too_little() -> None:
-    values = np.full(30 * 288, np.nan)
-    values[::1000] = 5.0
-
-    with pytest.raises(TooLittleHistory, match="are needed"):
-        refit(history(values), H)
-
-
-def test_closed_nights_and_bursts_are_survived() -> None:
+def test_closed_nights_are_forecast_as_closed() -> None:
     values = daily_demand(20)
-    values[np.arange(len(values)) % 288 < 190] = 0.0
-    known = history(values)
+    closed = np.arange(len(values)) % 288 < 190
+    values[closed] = 0.0
 
-    outlook = roll(refit(known, H), known, H)
+    outlook = outlook_of(history(values), 288)
 
-    assert np.isfinite(outlook.values).all()
+    assert_sound(outlook, 288)
+    assert outlook.values[:180, MEDIAN].max() < 3.0
+    assert outlook.values[12:180, MEDIAN].max() < 0.1
+    assert outlook.values[200:280, MEDIAN].min() > 10.0
 
 
-def test_noise_without_rhythm_is_left_to_naive_or_beats_it() -> None:
+def test_noise_without_rhythm_is_survived() -> None:
     random = np.random.default_rng(7)
-    known = history(random.gamma(0.3, 10, 20 * 288))
 
-    outlook = roll(refit(known, H), known, H)
+    assert_sound(outlook_of(history(random.gamma(0.3, 10, 20 * 288)), 600), 600)
 
-    assert np.isfinite(outlook.values).all()
+
+@pytest.mark.parametrize("factor", [1e-9, 1e12])
+def test_the_unit_of_the_load_does_not_matter(factor: float) -> None:
+    values = daily_demand(10)
+
+    one, two = (outlook_of(history(v)) for v in (values, factor * values))
+
+    np.testing.assert_allclose(two.values, factor * one.values, rtol=1e-4)
 
 
 def test_a_clock_change_does_not_move_the_evening() -> None:
     start = datetime(2026, 10, 1, tzinfo=MONDAY.tzinfo)
     points = 30 * 288
-    index = History.of(series(np.zeros(points + 2), start), PARIS, 0).calendar
-    wall = index.slot[:points]
+    wall = History.of(series(np.zeros(points + 2), start), PARIS, 0).calendar.slot[:points]
     values = np.where((wall >= 250) & (wall < 262), 500.0, 100.0)
-    known = history(values, start, ahead=288)
+    known = history(values, start)
 
-    outlook = roll(refit(known, 288), known, 288)
+    outlook = outlook_of(known, 288)
 
     slots = known.calendar.slot[points : points + 288]
     high = outlook.values[:, MEDIAN] > 300
@@ -154,189 +191,267 @@ def test_a_clock_change_does_not_move_the_evening() -> None:
 
 def test_a_peak_inside_the_step_is_carried_by_the_hour() -> None:
     mean = daily_demand(10)
-    known = History.of(Series(MONDAY, STEP, mean, mean * 1.8), PARIS, H)
+    evening = (np.arange(len(mean)) % 288) // 12 == 19  # 20 h in Paris
+    known = History.of(Series(MONDAY, STEP, mean, np.where(evening, 1.8, 1.2) * mean), PARIS, 288)
 
-    outlook = roll(refit(known, H), known, H)
+    outlook = outlook_of(known, 288)
 
-    np.testing.assert_allclose(outlook.peak_ratio, 1.8, rtol=1e-9)
+    np.testing.assert_allclose(outlook.peak_ratio[evening[:288]], 1.8, rtol=1e-9)
+    np.testing.assert_allclose(outlook.peak_ratio[~evening[:288]], 1.2, rtol=1e-9)
+    assert outlook.historic_max == known.series.peak.max()
 
 
 def test_the_state_says_which_grid_it_is_for() -> None:
-    known = history(daily_demand(4))
-    state = refit(known, H)
+    state = refit(history(daily_demand(4)), H)
 
     assert state.fits(STEP, H)
     assert not state.fits(STEP, H + 1)
     assert not state.fits(2 * STEP, H)
 
 
-def test_a_forecaster_that_fails_now_loses_its_share() -> None:
+@pytest.mark.parametrize("minutes", [1, 2, 5, 10, 15, 20, 30, 60])
+@pytest.mark.parametrize("days", [3, 8])
+def test_any_step_that_divides_a_day_will_do(minutes: int, days: int) -> None:
+    step = minutes * MINUTE
+    values = daily_demand(days + FIFTY_HOURS / DAY, step=step)
+    known = History.of(series(values, step=step), PARIS, 0).until(days * DAY // step)
+    horizon = FIFTY_HOURS // step
+
+    outlook = outlook_of(known, horizon)
+
+    assert_sound(outlook, horizon)
+    assert error_of(outlook.values[:, MEDIAN], values[len(known) :]) < 0.5
+
+
+@pytest.mark.parametrize("hours", [0.1, 10, 24, 24.1, 25, 27, 40, 48, 50, 80, 336])
+def test_any_horizon_will_do(hours: float) -> None:
+    horizon = int(hours * 12)
+    known = history(daily_demand(8), ahead=horizon)
+
+    assert_sound(outlook_of(known, horizon), horizon)
+
+
+def test_leads_beyond_two_days_are_no_worse_than_the_second_day() -> None:
+    values = daily_demand(28 + FIFTY_HOURS / DAY)
+    said = outlook_of(history(values).until(28 * 288), 600).values[:, MEDIAN]
+
+    truth = values[28 * 288 :]
+    assert error_of(said[576:], truth[576:]) < 1.5 * error_of(said[288:576], truth[288:576])
+
+
+@dataclass(frozen=True)
+class Failing(NothingToLearn):
+    """A forecaster that cannot learn from this history."""
+
+    error: ForecastError
+    name: str = "failing"
+    plain: bool = True
+    memory_days: int = 1
+
+    def fit(self, table: DayTable) -> Parameters:
+        raise self.error
+
+    def curve(self, table: DayTable, parameters: Parameters) -> FloatArray:
+        raise AssertionError("it was never fitted")
+
+
+REFUSALS = pytest.mark.parametrize(
+    "error", [TooLittleHistory("two weeks are needed"), ForecasterFailed("cannot fit")]
+)
+
+
+@REFUSALS
+def test_without_any_forecaster_it_is_a_named_error(error: ForecastError) -> None:
+    with pytest.raises(ForecasterFailed, match="no forecaster could be fitted"):
+        refit(history(daily_demand(10)), H, pool=(Failing(error), Failing(error, "other")))
+
+
+@REFUSALS
+def test_one_that_cannot_be_fitted_is_left_out(error: ForecastError) -> None:
+    known = history(daily_demand(10))
+    pool = (*POOL, Failing(error))
+
+    state = refit(known, H, pool=pool)
+
+    np.testing.assert_array_equal(roll(state, known, H, pool).values, outlook_of(known).values)
+
+
+def test_a_state_of_another_pool_does_not_suit() -> None:
     known = history(daily_demand(10))
     state = refit(known, H)
-    broken = ModelState(**{**vars(state), "parameters": {}})
-    one = ModelState(
-        **{**vars(state), "parameters": {"naive_day": state.parameters.get("naive_day", {})}}
-    )
 
-    with pytest.raises(ForecasterFailed, match="none of the forecasters"):
-        roll(broken, known, H)
-    assert np.isfinite(roll(one, known, H).values).all()
+    with pytest.raises(ForecasterFailed, match="does not have"):
+        roll(state, known, H, POOL[1:])
 
 
-class Failing:
-    """A forecaster that cannot do it: at once, in a fit, or in a prediction."""
-
-    name = "failing"
-
-    def __init__(self, fits: int = 0) -> None:
-        self._fits = fits
-
-    def fit(self, history: History) -> dict[str, FloatArray]:
-        self._fits -= 1
-        if self._fits < 0:
-            raise ForecasterFailed("cannot fit")
-        return {}
-
-    def predict(self, parameters: object, history: History, horizon: int) -> FloatArray:
-        if len(history) == 10 * 288:
-            raise ForecasterFailed("cannot predict")
-        return np.full(horizon, 100.0)
-
-
-def with_pool(monkeypatch: pytest.MonkeyPatch, *pool: Any) -> None:
-    monkeypatch.setattr("prescaler.core.engine.POOL", pool)
-    monkeypatch.setattr("prescaler.core.engine.BY_NAME", {f.name: f for f in pool})
-
-
-def test_without_any_forecaster_it_is_a_named_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_pool(monkeypatch, Failing())
-
-    with pytest.raises(ForecasterFailed, match="no forecaster could be tried"):
-        refit(history(daily_demand(10)), H)
-
-
-@pytest.mark.parametrize("fits", [1, 2])
-def test_one_that_fails_after_its_trial_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, fits: int
-) -> None:
-    naive = SeasonalNaive("naive_day", DAY)
-    with_pool(monkeypatch, Failing(fits), naive)
-    monkeypatch.setattr(
-        "prescaler.core.engine.combine",
-        lambda *_: Combination(np.full((4, 2), 0.5), (False,) * 4, "failing"),
-    )
-    known = history(daily_demand(10), ahead=288)
-
-    outlook = roll(refit(known, 288), known, 288)
-
-    np.testing.assert_allclose(outlook.values[:, MEDIAN], naive.predict({}, known, 288))
-    np.testing.assert_array_equal(outlook.naive, outlook.values[:, MEDIAN])
-
-
-def test_a_history_without_any_naive_forecast_is_its_own_bar(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with_pool(monkeypatch, WeekProfile())
+def test_a_state_whose_parameters_are_lost_does_not_suit() -> None:
     known = history(daily_demand(10))
+    state = refit(known, H)
+    (part,) = state.reaches
+    lost = replace(part, learnt=replace(part.learnt, parameters={}))
 
-    outlook = roll(refit(known, H), known, H)
+    with pytest.raises(ForecasterFailed, match="does not suit this history"):
+        roll(replace(state, reaches=(lost,)), known, H)
+
+
+@BOTH_DAYS
+def test_weights_explain_themselves(horizon: int) -> None:
+    outlook = outlook_of(history(daily_demand(15)), horizon)
+
+    buckets = ["15m", "1h", "6h"] if horizon == H else ["15m", "1h", "6h", "24h", "48h"]
+    assert list(outlook.weights) == buckets
+    for shares in outlook.weights.values():
+        assert set(shares) <= {forecaster.name for forecaster in POOL}
+        assert list(shares.values()) == sorted(shares.values(), reverse=True)
+        assert 0.86 <= sum(shares.values()) <= 1.01
+
+
+def test_an_hourly_step_explains_its_first_bucket_by_its_first_step() -> None:
+    hour = 60 * MINUTE
+    known = History.of(series(daily_demand(6, step=hour), step=hour), PARIS, 1)
+
+    outlook = outlook_of(known, 1)
+
+    assert list(outlook.weights) == ["15m", "1h"]
+    assert outlook.weights["15m"] == outlook.weights["1h"]
+
+
+def test_a_horizon_below_the_first_bucket_is_explained_too() -> None:
+    assert list(outlook_of(history(daily_demand(3)), 1).weights) == ["15m"]
+
+
+def given_to_naive(state: ModelState, share: float) -> ModelState:
+    parts = []
+    for part in state.reaches:
+        mix = replace(part.mix, naive_share=np.full(len(part.mix.edges), share))
+        parts.append(replace(part, mix=mix))
+    return replace(state, reaches=tuple(parts))
+
+
+def test_where_the_mix_gives_way_the_forecast_is_naive_and_says_so() -> None:
+    known = history(daily_demand(15))
+
+    outlook = roll(given_to_naive(refit(known, 288), 1.0), known, 288)
+
+    assert outlook.basis is Basis.NAIVE
+    assert all(list(shares.values()) == [1.0] for shares in outlook.weights.values())
+    assert set().union(*outlook.weights.values()) <= {"day_before", "week_before"}
+
+
+def test_a_pool_without_naive_curves_has_no_bar_to_give_way_to() -> None:
+    known = history(daily_demand(10))
+    pool = tuple(forecaster for forecaster in POOL if forecaster.name not in NAIVE)
+
+    outlook = roll(refit(known, H, pool=pool), known, H, pool)
+
+    assert outlook.basis is Basis.POOL
+    assert_sound(outlook)
+    assert all(sum(shares.values()) > 0.86 for shares in outlook.weights.values())
+
+
+def test_days_that_repeat_exactly_are_repeated() -> None:
+    day = np.random.default_rng(3).gamma(2, 50, 288)
+
+    outlook = outlook_of(history(np.tile(day, 10)), 288)
+
+    np.testing.assert_allclose(outlook.values[:, MEDIAN], day, rtol=1e-3)
+    np.testing.assert_allclose(outlook.naive, day)
+    for shares in outlook.weights.values():
+        assert shares["day_before"] > 0.3
+
+
+def test_without_anything_to_copy_the_forecast_is_its_own_bar() -> None:
+    known = history(daily_demand(8))
+    state = replace(refit(known, H), naive=timedelta(weeks=20))
+
+    outlook = roll(state, known, H)
 
     np.testing.assert_array_equal(outlook.naive, outlook.values[:, MEDIAN])
 
 
-def make_trial(actual: FloatArray, **predicted: FloatArray) -> Trial:
-    return Trial(
-        experts=tuple(predicted),
-        origins=np.arange(len(actual)),
-        actual=actual,
-        predicted=np.stack(list(predicted.values())),
-        age_days=np.linspace(14, 0, len(actual)),
+def test_a_roll_uses_what_was_observed_since_the_refit() -> None:
+    values = daily_demand(15)
+    risen = values.copy()
+    risen[14 * 288 :] *= 1.5
+    state = refit(history(values[: 14 * 288]), H)
+
+    usual, high = (
+        roll(state, history(v[: 14 * 288 + 12]), H).values[:12, MEDIAN] for v in (values, risen)
+    )
+
+    assert np.all(high > 1.1 * usual)
+
+
+def test_a_roll_of_an_older_fit_forecasts_from_the_newest_point_on() -> None:
+    values = daily_demand(18)
+    state = refit(history(values[: 14 * 288]), H)
+
+    said = roll(state, history(values[: 15 * 288 + 100]), H).values[:, MEDIAN]
+
+    assert error_of(said, values[15 * 288 + 100 : 15 * 288 + 100 + H]) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("growth", "days_later", "lead"),
+    [(1.5, 0.25, 12), (1.5, 0.5, 72), (2, 0.25, 12), (2, 0.5, 72), (4, 1, 12), (4, 2, 288)],
+)
+def test_growth_is_followed(growth: float, days_later: float, lead: int) -> None:
+    """The next hour within hours, the next day within two: naive needs a day for any of them."""
+    values = daily_demand(18)
+    values[14 * 288 :] *= growth
+    now = int((14 + days_later) * 288)
+
+    said = outlook_of(history(values).until(now), 288).values[:lead, MEDIAN]
+
+    assert error_of(said, values[now : now + lead]) < 0.15
+
+
+@dataclass(frozen=True)
+class Exploding(NothingToLearn):
+    """A forecaster that says the same enormous demand for ever."""
+
+    name: str = "exploding"
+    plain: bool = True
+    memory_days: int = 1
+
+    def curve(self, table: DayTable, parameters: Parameters) -> FloatArray:
+        return np.full((len(table.rows), table.slots), 40.0)
+
+
+def test_an_expert_that_explodes_is_cut_at_three_times_the_highest() -> None:
+    known = history(daily_demand(10))
+    scale, reach = DemandScale.of(known.demand), reaches(STEP, H)[0]
+
+    trial, learnt = run_trial(known, scale, reach, (Exploding(),))
+    said = predict(known, scale, reach, learnt, (Exploding(),))
+
+    for predicted in (trial.predicted, said):
+        assert np.isfinite(predicted).all()
+        assert predicted.max() == pytest.approx(3 * known.demand.max())
+
+
+@pytest.mark.parametrize("seed", [0, 4, 5])
+def test_an_expert_that_explodes_moves_nothing(seed: int) -> None:
+    known = history(daily_demand(14, seed))
+    pool = (*POOL, Exploding())
+
+    outlook = roll(refit(known, 288, pool=pool), known, 288, pool)
+
+    usual = outlook_of(known, 288)
+    np.testing.assert_allclose(
+        outlook.values[:, MEDIAN], usual.values[:, MEDIAN], rtol=0.05, atol=0.5
     )
 
 
-def test_a_perfect_forecaster_gets_everything() -> None:
-    actual = np.random.default_rng(1).gamma(2, 10, (20, 30))
-    trial = make_trial(actual, naive_day=actual + 5, profile=actual)
+def test_a_refit_learns_from_how_the_last_forecast_turned_out() -> None:
+    values = daily_demand(15)
+    values[14 * 288 :] *= 3.0
+    first = refit(history(values[: 14 * 288]), H)
 
-    mix = combine(trial, [slice(0, 30)])
+    second = refit(history(values[: 14 * 288 + H]), H, first)
 
-    assert list(mix.shares[0]) == [0.0, 1.0]
-    assert mix.naive == (False,)
-
-
-def test_what_does_not_beat_naive_is_replaced_by_it() -> None:
-    actual = np.random.default_rng(1).gamma(2, 10, (20, 30))
-    trial = make_trial(actual, naive_day=actual + 1, naive_week=actual + 2, profile=actual + 3)
-
-    mix = combine(trial, [slice(0, 30)])
-
-    assert list(mix.shares[0]) == [1.0, 0.0, 0.0]
-    assert (mix.naive, mix.naive_name) == ((True,), "naive_day")
-
-
-def test_one_that_explodes_is_cut_off() -> None:
-    actual = np.random.default_rng(1).gamma(2, 10, (20, 30))
-    trial = make_trial(actual, naive_day=actual + 8, profile=actual - 1, harmonic=actual * 1e6)
-
-    assert combine(trial, [slice(0, 30)]).shares[0, 2] < 1e-12
-
-
-def test_quantiles_cover_what_they_say() -> None:
-    random = np.random.default_rng(3)
-    combined = random.uniform(50, 150, (400, 10))
-    actual = combined + random.gamma(2, 5, (400, 10)) - 8
-    table = spread(actual, combined, np.linspace(14, 0, 400), 5.0, [slice(0, 10)])
-
-    fresh = random.uniform(50, 150, 20_000)
-    truth = fresh + random.gamma(2, 5, 20_000) - 8
-    found = spread_around(fresh, table, 5.0, [slice(0, 20_000)])
-
-    for column, quantile in enumerate(QUANTILES):
-        if quantile > 0.5:
-            assert (truth <= found[:, column]).mean() == pytest.approx(quantile, abs=0.05)
-
-
-def test_a_band_with_too_few_residuals_borrows_from_the_others() -> None:
-    combined = np.full((5, 40), 100.0)
-    actual = combined + np.random.default_rng(1).normal(0, 5, (5, 40))
-    table = spread(actual, combined, np.linspace(2, 0, 5), 5.0, [slice(0, 1), slice(1, 40)])
-
-    assert table[0, -1] > 0
-
-
-def test_without_any_residual_there_is_no_spread() -> None:
-    hole = np.full((3, 4), np.nan)
-
-    table = spread(hole, np.ones((3, 4)), np.zeros(3), 1.0, [slice(0, 4)])
-
-    assert (table == 0).all()
-
-
-def test_bands_are_the_gaps_between_the_buckets() -> None:
-    known = history(daily_demand(3))
-
-    found = [(name, band.start, band.stop) for name, band in bands(known, 600)]
-
-    assert found == [
-        ("15m", 0, 3),
-        ("1h", 3, 12),
-        ("6h", 12, 72),
-        ("24h", 72, 288),
-        ("48h", 288, 600),
-    ]
-    assert [name for name, _ in bands(known, 2)] == ["15m"]
-
-
-def test_a_step_of_an_hour_has_no_empty_band() -> None:
-    hourly = Series(MONDAY, timedelta(hours=1), np.ones(100), np.ones(100))
-    known = History.of(hourly, PARIS, 50)
-
-    assert [(n, b.start, b.stop) for n, b in bands(known, 50)] == [
-        ("15m", 0, 1),
-        ("6h", 1, 6),
-        ("24h", 6, 24),
-        ("48h", 24, 50),
-    ]
+    assert np.all(second.watch.width[:, MEDIAN + 1 :] > 0)
+    assert not refit(history(values[: 14 * 288 + H]), H + 1, first).watch.width.any()
 
 
 def test_history_shows_only_the_past() -> None:

@@ -9,13 +9,12 @@ import sqlalchemy as sa
 from prescaler.adapters.database import tables as t
 from prescaler.adapters.database.engine import Database
 from prescaler.adapters.database.upserts import insert_on, upsert
+from prescaler.adapters.packed_state import pack_state, unpack_state
 from prescaler.adapters.packing import (
     pack_forecast,
-    pack_state,
     status_from_json,
     status_to_json,
     unpack_forecast,
-    unpack_state,
 )
 from prescaler.core.engine import ModelState
 from prescaler.core.errors import StoreDamaged

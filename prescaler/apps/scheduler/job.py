@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 
+from prescaler.adapters.heap import keep_freed_memory
 from prescaler.core.errors import PrescalerError
 from prescaler.core.workload import Workload
 from prescaler.usecases.forecast_workload import RunRecord, forecast_workload
@@ -31,9 +32,10 @@ def run_job(plan: WorkerPlan, workload: Workload) -> RunRecord | RunFailure:
 
 
 def prepare_worker() -> None:
-    """Leave Ctrl-C to the parent, and die with it: nobody else would end an orphan."""
+    """Leave Ctrl-C to the parent, die with it (nobody else would end an orphan), keep the heap."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    keep_freed_memory()
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

@@ -1,25 +1,36 @@
 """The pool. One line a forecaster, sorted by name; the contract suite picks each of them up."""
 
-from collections.abc import Mapping
-from datetime import timedelta
-from types import MappingProxyType
 from typing import Final
 
-from prescaler.core.forecasters.base import Forecaster, LogScale, Parameters
-from prescaler.core.forecasters.harmonic import HarmonicAutoregression
-from prescaler.core.forecasters.naive import SeasonalNaive
-from prescaler.core.forecasters.profile import WeekProfile
+from prescaler.core.forecasters.base import Forecaster, Parameters
+from prescaler.core.forecasters.copy import PeriodCopy
+from prescaler.core.forecasters.days import RecentDays
+from prescaler.core.forecasters.kind import DayKind
+from prescaler.core.forecasters.level import FlatLevel
+from prescaler.core.forecasters.regression import DayRegression
+from prescaler.core.forecasters.weeks import RecentWeeks
 
 POOL: Final[tuple[Forecaster, ...]] = (
-    HarmonicAutoregression(),
-    SeasonalNaive("naive_day", timedelta(days=1)),
-    SeasonalNaive("naive_week", timedelta(weeks=1)),
-    WeekProfile(),
+    PeriodCopy("day_before", 1, plain=True),
+    PeriodCopy("day_before_smooth", 1, "near", plain=True),
+    RecentDays("days", plain=True),
+    RecentDays("days_sharp", "none"),
+    RecentDays("days_wide", "wide"),
+    DayKind("kind"),
+    DayKind("kind_wide", "wide"),
+    FlatLevel("level"),
+    DayRegression("regression"),
+    PeriodCopy("week_before", 7, plain=True),
+    PeriodCopy("week_before_smooth", 7, "near"),
+    RecentWeeks("weeks", plain=True),
+    RecentWeeks("weeks_sharp", "none"),
+    RecentWeeks("weeks_wide", "wide"),
 )
 
-NAIVE: Final = ("naive_day", "naive_week")
-"""The bar: a combination that does not beat the better of these is replaced by it."""
+FALLBACK: Final = ("days", "level")
+"""Where a curve has a hole, the first of these that has a value there steps in."""
 
-BY_NAME: Final[Mapping[str, Forecaster]] = MappingProxyType({f.name: f for f in POOL})
+NAIVE: Final = ("day_before", "week_before")
+"""The bar: where the mix does not beat the better of these, it gives way to it."""
 
-__all__ = ["BY_NAME", "NAIVE", "POOL", "Forecaster", "LogScale", "Parameters"]
+__all__ = ["FALLBACK", "NAIVE", "POOL", "Forecaster", "Parameters"]

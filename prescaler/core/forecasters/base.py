@@ -3,20 +3,19 @@
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
-import numpy as np
-
 from prescaler.core.arrays import FloatArray
-from prescaler.core.history import History
+from prescaler.core.day_table import DayTable
 
 Parameters: TypeAlias = Mapping[str, FloatArray]
 """What a fit learnt, as named arrays: it is stored, so that a restart forgets nothing."""
 
 
 class Forecaster(Protocol):
-    """Gives the median of demand for the next steps.
+    """Draws the curve of a day that it would have drawn the day before.
 
-    A refit (`fit`, heavy, hourly) and a roll (`predict`, milliseconds, every run) are apart.
-    Both are deterministic, leave their input untouched and see nothing behind the cutoff.
+    The engine corrects each curve by the level of the last minutes, hours and days, weighs it by
+    its recent errors, and measures the spread around the mix: a forecaster only knows shapes.
+    Both methods are deterministic and leave the table untouched.
     """
 
     @property
@@ -24,41 +23,31 @@ class Forecaster(Protocol):
         """Stable name; it is stored with weights and shown on pages."""
         ...
 
-    def fit(self, history: History) -> Parameters:
-        """Learn parameters from history.
+    @property
+    def memory_days(self) -> int:
+        """Days of history before the first curve that is worth learning from."""
+        ...
 
-        Raises:
-            TooLittleHistory: the history is shorter than this forecaster needs.
-            ForecasterFailed: this history cannot be fitted.
+    @property
+    def plain(self) -> bool:
+        """Whether the curve itself takes part too, beside the corrected ones."""
+        ...
+
+    def fit(self, table: DayTable) -> Parameters:
+        """Learn from the whole table; empty where there is nothing to learn."""
+        ...
+
+    def curve(self, table: DayTable, parameters: Parameters) -> FloatArray:
+        """[R, S] log demand of the rows asked for, from what is at least `gap` days older.
+
+        NaN where this forecaster knows nothing; the engine falls back on the recent days.
         """
         ...
 
-    def predict(self, parameters: Parameters, history: History, horizon: int) -> FloatArray:
-        """[H] load units, finite and >= 0, for the `horizon` steps after the history.
 
-        Raises:
-            TooLittleHistory: as for `fit`.
-            ForecasterFailed: no number could be given.
-        """
-        ...
+class NothingToLearn:
+    """For forecasters whose curve needs no fit."""
 
-
-class LogScale:
-    """log(demand + offset) with an offset that keeps zeros finite; traffic is multiplicative.
-
-    The offset is 5 % of the mean of the positive demand (1 where there is none): small beside
-    ordinary traffic, large beside noise around a closed night.
-    """
-
-    def __init__(self, demand: FloatArray) -> None:
-        positive = demand[np.isfinite(demand) & (demand > 0)]
-        self.typical = float(positive.mean()) if len(positive) else 1.0
-        self.offset = 0.05 * self.typical
-
-    def forward(self, demand: FloatArray) -> FloatArray:
-        """Demand [...] to log scale; NaN stays NaN."""
-        return np.log(np.maximum(demand, 0.0) + self.offset)
-
-    def backward(self, logs: FloatArray) -> FloatArray:
-        """Log scale [...] to demand >= 0."""
-        return np.maximum(np.exp(np.minimum(logs, 700.0)) - self.offset, 0.0)
+    def fit(self, table: DayTable) -> Parameters:  # noqa: ARG002 - there is nothing to learn
+        """Learn nothing."""
+        return {}

@@ -1,0 +1,69 @@
+"""Peers of the forecast benchmark: run them in their own environment, score their files."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from bench.traces import Trace
+from prescaler.core.quantiles import QUANTILES
+from prescaler.core.scores import BucketScore, cases_of, score
+
+PEERS: Final = ("holt_winters", "mstl_level", "prophet", "statsforecast_mstl")
+_FINE: Final = timedelta(minutes=5)
+_SLOW: Final = ("mstl_level", "statsforecast_mstl")
+_SPARSE: Final = 4
+"""With a weekly season at 5 minutes one MSTL takes 14 s: there every fourth cutoff has to do."""
+
+_MANY_POINTS: Final = 15 * 288
+_GIVEN: Final = ("q0.5", "q0.75", "q0.9", "q0.95", "q0.99")
+_LIMIT_SECONDS: Final = 60
+
+
+def run_peers(traces: list[Trace], out: Path) -> None:
+    """Let every peer forecast at the day grid's cutoffs of every trace."""
+    python = Path(".venv-peers/bin/python")
+    if not python.exists():
+        sys.exit("the peers have an environment of their own: scripts/setup_peers.sh")
+    for trace in traces:
+        table = pd.read_csv(out / trace.name / "forecasts.csv.gz", usecols=["cutoff"])
+        cutoffs = sorted(set(table["cutoff"]))
+        sparse = _SPARSE if len(trace.series) > _MANY_POINTS and trace.step <= _FINE else 1
+        fast = tuple(peer for peer in PEERS if peer not in _SLOW)
+        _run(python, trace, out, "peers", fast, cutoffs)
+        _run(python, trace, out, "peers_slow", _SLOW, cutoffs[::sparse])
+
+
+def _run(
+    python: Path, trace: Trace, out: Path, name: str, peers: tuple[str, ...], cutoffs: list[str]
+) -> None:
+    folder = out / trace.name
+    listed = folder / f"{name}.txt"
+    listed.write_text("\n".join(cutoffs) + "\n")
+    command = [str(python), "bench/peers.py", str(trace.path), "--zone", str(trace.zone)]
+    command += ["--step-seconds", str(int(trace.step.total_seconds()))]
+    command += ["--cutoffs", str(listed), "--out", str(folder / f"{name}.csv.gz")]
+    command += ["--peers", ",".join(peers), "--limit-seconds", str(_LIMIT_SECONDS)]
+    subprocess.run(command, check=True)
+
+
+def peer_rows(trace: Trace, out: Path, peer: str) -> dict[str, BucketScore]:
+    """Scores of one peer on one trace; empty where it gave nothing."""
+    path = out / trace.name / f"{'peers_slow' if peer in _SLOW else 'peers'}.csv.gz"
+    if not path.exists():
+        return {}
+    table = pd.read_csv(path)
+    mine = table[table["peer"] == peer]
+    if mine.empty:
+        return {}
+    groups = list(mine.groupby("cutoff", sort=True))
+    index = [trace.series.index_of(pd.Timestamp(str(c)).to_pydatetime()) + 1 for c, _ in groups]
+    values = np.full((len(groups), len(groups[0][1]), len(QUANTILES)), np.nan)
+    for row, (_, group) in enumerate(groups):
+        for name in _GIVEN:
+            values[row, :, QUANTILES.index(float(name[1:]))] = group[name]
+    return score(trace.series, cases_of(trace.series, index, values))

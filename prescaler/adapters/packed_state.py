@@ -1,0 +1,146 @@
+"""The engine's state as an archive of named arrays and plain values; nothing in it can run."""
+
+import json
+import zlib
+from collections.abc import Mapping
+from datetime import timedelta
+from io import BytesIO
+from tokenize import TokenError
+from typing import Any, Final
+from zipfile import BadZipFile
+
+import numpy as np
+
+from prescaler.core.arrays import FloatArray
+from prescaler.core.calibration import Spread
+from prescaler.core.combination import Combination
+from prescaler.core.conformal import Watch
+from prescaler.core.engine import ModelState, ReachState
+from prescaler.core.errors import StoreDamaged
+from prescaler.core.instants import format_instant, parse_instant
+from prescaler.core.scales import DemandScale
+from prescaler.core.trial import Expert, Learnt
+
+_FORM: Final = 2
+"""1 was the state of the first engine; it is refused, and the next refit writes this one."""
+
+_DAMAGE: Final = (
+    *(ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile, zlib.error),
+    *(RuntimeError, TokenError),
+)
+"""The last two: flipped bits that look like an encrypted entry, or an array's header cut short."""
+
+Arrays = dict[str, FloatArray]
+
+
+def pack_state(state: ModelState) -> bytes:
+    """Everything a roll needs, compressed."""
+    watch = state.watch
+    arrays: Arrays = {"peak": state.peak, "watch/width": watch.width, "watch/said": watch.said}
+    meta = {
+        "form": _FORM,
+        "fitted_at": format_instant(state.fitted_at),
+        "step": int(state.step.total_seconds()),
+        "horizon": state.horizon,
+        "scale": vars(state.scale),
+        "naive": int(state.naive.total_seconds()),
+        "watch": {"leads": watch.leads.tolist(), "cutoffs": watch.cutoffs.tolist()},
+        "reaches": [_reach_out(f"{i}", part, arrays) for i, part in enumerate(state.reaches)],
+    }
+    stream = BytesIO()
+    text = np.frombuffer(json.dumps(meta, allow_nan=False).encode(), dtype=np.uint8)
+    np.savez_compressed(stream, allow_pickle=False, meta=text, **arrays)
+    return stream.getvalue()
+
+
+def unpack_state(payload: bytes) -> ModelState:
+    """The reverse of `pack_state`.
+
+    Raises:
+        StoreDamaged: cut off, altered, or written by a release whose engine keeps other things.
+    """
+    try:
+        with np.load(BytesIO(payload), allow_pickle=False) as found:
+            arrays = {name: found[name] for name in found.files}
+        meta = json.loads(arrays["meta"].tobytes())
+        _check_form(meta["form"])
+        return ModelState(
+            fitted_at=parse_instant(meta["fitted_at"]),
+            step=timedelta(seconds=meta["step"]),
+            horizon=meta["horizon"],
+            scale=DemandScale(**meta["scale"]),
+            reaches=tuple(_reach_in(f"{i}", r, arrays) for i, r in enumerate(meta["reaches"])),
+            peak=arrays["peak"],
+            naive=timedelta(seconds=meta["naive"]),
+            watch=Watch(
+                leads=np.array(meta["watch"]["leads"], dtype=np.int64),
+                width=arrays["watch/width"],
+                cutoffs=np.array(meta["watch"]["cutoffs"], dtype=np.int64),
+                said=arrays["watch/said"],
+            ),
+        )
+    except _DAMAGE as error:
+        raise StoreDamaged(
+            f"a stored fit cannot be read back ({error}); it will be made anew"
+        ) from error
+
+
+def _check_form(form: int) -> None:
+    if form != _FORM:
+        raise ValueError(f"form {form}, this release reads {_FORM}")
+
+
+def _reach_out(key: str, part: ReachState, arrays: Arrays) -> dict[str, Any]:
+    """Plain values of one range of leads; its arrays go into the archive under its key."""
+    learnt, mix, spread = part.learnt, part.mix, part.spread
+    arrays |= {
+        f"{key}/coefficients": learnt.coefficients,
+        f"{key}/residual": learnt.spread,
+        f"{key}/shares": mix.shares,
+        f"{key}/naive": mix.naive.astype(np.float64),
+        f"{key}/naive_share": mix.naive_share,
+        f"{key}/table": spread.table,
+        f"{key}/slope": spread.slope,
+        f"{key}/centre": spread.centre,
+        f"{key}/floor": spread.floor,
+    }
+    for name, found in learnt.parameters.items():
+        arrays |= {f"{key}/parameters/{name}/{term}": found[term] for term in found}
+    return {
+        "experts": [[e.forecaster, e.kind] for e in part.experts],
+        "pool": learnt.pool,
+        "parameters": {name: sorted(found) for name, found in learnt.parameters.items()},
+        "mix_edges": mix.edges,
+        "spread_edges": spread.edges,
+        "recent": spread.recent,
+        "offset": spread.offset,
+    }
+
+
+def _reach_in(key: str, meta: Mapping[str, Any], arrays: Arrays) -> ReachState:
+    learnt = Learnt(
+        pool=tuple(meta["pool"]),
+        parameters={
+            name: {term: arrays[f"{key}/parameters/{name}/{term}"] for term in terms}
+            for name, terms in meta["parameters"].items()
+        },
+        coefficients=arrays[f"{key}/coefficients"],
+        spread=arrays[f"{key}/residual"],
+    )
+    mix = Combination(
+        edges=tuple(meta["mix_edges"]),
+        shares=arrays[f"{key}/shares"],
+        naive=arrays[f"{key}/naive"].astype(np.int64),
+        naive_share=arrays[f"{key}/naive_share"],
+    )
+    spread = Spread(
+        edges=tuple(meta["spread_edges"]),
+        table=arrays[f"{key}/table"],
+        slope=arrays[f"{key}/slope"],
+        centre=arrays[f"{key}/centre"],
+        floor=arrays[f"{key}/floor"],
+        recent=meta["recent"],
+        offset=meta["offset"],
+    )
+    experts = tuple(Expert(forecaster, kind) for forecaster, kind in meta["experts"])
+    return ReachState(experts, learnt, mix, spread)

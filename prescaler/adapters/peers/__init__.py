@@ -1,0 +1,1 @@
+"""Well-known forecasters to compare with."""

@@ -1,0 +1,164 @@
+"""`backtest`: what the forecasts would have been on a trace, and how good."""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from enum import StrEnum
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import orjson
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from prescaler.adapters.files.forecast_plot import plot_forecasts
+from prescaler.adapters.files.forecast_table import write_forecasts
+from prescaler.adapters.files.traces import read_trace
+from prescaler.adapters.heap import keep_freed_memory
+from prescaler.adapters.peers.holt_winters import HoltWinters
+from prescaler.apps.cli.options import ERR, OUT, Config, Debug, Json, print_json
+from prescaler.core.backtest import BacktestPlan, Fold
+from prescaler.core.durations import parse_duration
+from prescaler.core.errors import BadParameter
+from prescaler.core.series import coarsen
+from prescaler.usecases.backtest import Backtest, backtest, summary
+from prescaler.usecases.backtest import beside as run_beside
+
+_LEAST_CUTOFFS: Final = 2
+
+
+class Beside(StrEnum):
+    """Known forecasters that a user may come from."""
+
+    HOLT_WINTERS = "holt_winters"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("backtest")(run)
+
+
+def run(
+    csv: Annotated[Path, typer.Option(help="The trace: timestamp,value; gzip or not.")],
+    out: Annotated[Path, typer.Option(help="Folder for the forecasts and the summary.")],
+    timezone: Annotated[str, typer.Option(help="Civil time of the traffic.")] = "UTC",
+    country: Annotated[str | None, typer.Option(help="For holidays, as in FR.")] = None,
+    step: Annotated[str, typer.Option(help="Grid; a coarser trace keeps its own.")] = "5m",
+    horizon: Annotated[str, typer.Option(help="How far ahead.")] = "24h",
+    cutoffs: Annotated[int, typer.Option(help="Forecasts over the whole horizon.")] = 24,
+    roll_every: Annotated[str, typer.Option(help="Between two short forecasts.")] = "15m",
+    refit_every: Annotated[str, typer.Option(help="As in production.")] = "1h",
+    history: Annotated[str, typer.Option(help="How far back it looks.")] = "56d",
+    beside: Annotated[
+        Beside | None, typer.Option(help="A known forecaster to compare with.")
+    ] = None,
+    processes: Annotated[int, typer.Option(help="0: one for each core.")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="A picture: PNG, SVG or PDF.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Forecast the past of a trace from what was known then, and score it beside naive.
+
+    Writes forecasts.csv.gz (24 h ahead), short.csv.gz (an hour ahead) and summary.json to the
+    folder. Exit 1 where the median is worse than the better naive forecast in any bucket.
+    """
+    plan = BacktestPlan(
+        horizon=parse_duration(horizon),
+        cutoffs=cutoffs,
+        roll_every=parse_duration(roll_every),
+        refit_every=parse_duration(refit_every),
+        history=parse_duration(history),
+    )
+    _check(plan)
+    fine = read_trace(csv)
+    series = coarsen(fine, max(fine.step, parse_duration(step)))
+    fold = Fold(series, _zone(timezone), country, plan.history)
+    result, other = _played(fold, plan, processes, beside)
+    found = summary(result)
+    if other is not None and beside is not None:
+        found["beside"] = {beside.value: summary(other)["scores"]}
+    _write(out, result, found)
+    if plot is not None:
+        plot_forecasts(plot, series, result.whole, f"{csv.name}: forecasts of the past")
+    if as_json:
+        print_json(found)
+    else:
+        _show(found, out)
+    worse = [b for b, s in found["scores"].items() if (s["error_ratio"] or 0.0) > 1.0]
+    return 1 if worse else 0
+
+
+def _check(plan: BacktestPlan) -> None:
+    if plan.cutoffs < _LEAST_CUTOFFS:
+        raise BadParameter(f"--cutoffs {plan.cutoffs}: at least {_LEAST_CUTOFFS} are needed")
+    if not plan.horizon or not plan.roll_every:
+        raise BadParameter("--horizon and --roll-every must be longer than nothing")
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BadParameter(f"--timezone {name[:40]!r} is no zone, as in Europe/Paris") from error
+
+
+def _played(
+    fold: Fold, plan: BacktestPlan, processes: int, other: Beside | None
+) -> tuple[Backtest, Backtest | None]:
+    """Play it in processes: the arrays are too small for threads to pay."""
+    workers = processes or len(os.sched_getaffinity(0))
+    columns = (TextColumn("forecasts"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        Progress(*columns, console=ERR, transient=True) as bar,
+        ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=keep_freed_memory
+        ) as pool,
+    ):
+        task = bar.add_task("forecasts")
+        result = backtest(fold, plan, pool, lambda n, of: bar.update(task, completed=n, total=of))
+        return result, run_beside(result, fold, HoltWinters(), pool) if other else None
+
+
+def _write(out: Path, result: Backtest, found: dict[str, Any]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_forecasts(out / "forecasts.csv.gz", result.series, result.whole)
+        write_forecasts(out / "short.csv.gz", result.series, result.short)
+        text = orjson.dumps(found, option=orjson.OPT_INDENT_2)
+        (out / "summary.json").write_bytes(text)
+    except OSError as error:
+        raise BadParameter(f"--out {out}: {error}") from error
+
+
+def _show(found: dict[str, Any], out: Path) -> None:
+    table = Table("leads to", "instants", "error/naive", "WQL/naive", "<= q0.9", "0.95", "0.99")
+    for bucket, score in found["scores"].items():
+        reached = (f"{100 * (score['reached'][q] or 0):.1f} %" for q in ("0.9", "0.95", "0.99"))
+        table.add_row(
+            bucket,
+            f"{score['instants']:,}",
+            _ratio(score["error_ratio"]),
+            _ratio(score["wql_ratio"]),
+            *reached,
+        )
+    for name, scores in found.get("beside", {}).items():
+        for bucket, score in scores.items():
+            row = (
+                f"{score['instants']:,}",
+                _ratio(score["error_ratio"]),
+                _ratio(score["wql_ratio"]),
+            )
+            table.add_row(f"{name} {bucket}", *row)
+    OUT.print(table)
+    trace = found["trace"]
+    OUT.print(
+        f"{trace['points']:,} points of {trace['step']}, {trace['missing']:,} missing; forecasts "
+        f"from {found['first_cutoff']} on; written to {out}"
+    )
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

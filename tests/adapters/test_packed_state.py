@@ -1,0 +1,155 @@
+"""The engine's state comes back bit by bit, or not at all."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prescaler.adapters.packed_state import pack_state, unpack_state
+from prescaler.core.engine import ModelState, refit, roll
+from prescaler.core.errors import StoreDamaged
+from prescaler.core.history import History
+from tests.support.builders import MINUTE, MONDAY, PARIS, daily_demand, series
+
+HOUR = 60 * MINUTE
+
+
+def history(days: float, step: timedelta = HOUR) -> History:
+    return History.of(series(daily_demand(days, step=step), MONDAY, step), PARIS, 50)
+
+
+STATE = refit(history(6), 50)
+PAYLOAD = pack_state(STATE)
+
+
+def rewritten(**changes: Any) -> bytes:
+    """The payload as another release might have written it."""
+    with np.load(BytesIO(PAYLOAD), allow_pickle=False) as found:
+        arrays = {name: found[name] for name in found.files}
+    meta = {**json.loads(arrays.pop("meta").tobytes()), **changes}
+    stream = BytesIO()
+    text = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
+    np.savez_compressed(stream, allow_pickle=False, meta=text, **arrays)
+    return stream.getvalue()
+
+
+def assert_same(one: Any, two: Any) -> None:
+    """Equal in every field, however deep."""
+    assert type(one) is type(two)
+    if isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, two)
+        assert one.dtype == two.dtype
+    elif isinstance(one, dict):
+        assert_same(sorted(one), sorted(two))
+        for key in one:
+            assert_same(one[key], two[key])
+    elif isinstance(one, tuple | list):
+        assert len(one) == len(two)
+        for left, right in zip(one, two, strict=True):
+            assert_same(left, right)
+    elif hasattr(one, "__dataclass_fields__"):
+        assert_same(vars(one), vars(two))
+    else:
+        assert one == two
+
+
+def test_a_state_comes_back_exactly() -> None:
+    assert_same(unpack_state(PAYLOAD), STATE)
+
+
+def test_a_state_of_a_short_horizon_comes_back_too() -> None:
+    state = refit(history(2), 5)
+
+    assert_same(unpack_state(pack_state(state)), state)
+
+
+def test_a_second_refit_hands_on_what_was_watched() -> None:
+    state = refit(history(6.5), 50, STATE)
+
+    assert len(state.watch.cutoffs) == 2
+    assert_same(unpack_state(pack_state(state)), state)
+
+
+def test_a_roll_from_the_store_is_the_same_roll() -> None:
+    known = history(6.2)
+
+    one, two = (roll(state, known, 50) for state in (STATE, unpack_state(PAYLOAD)))
+
+    np.testing.assert_array_equal(one.values, two.values)
+    np.testing.assert_array_equal(one.naive, two.naive)
+    assert (one.weights, one.basis) == (two.weights, two.basis)
+
+
+@given(st.integers(0, len(PAYLOAD) - 1), st.integers(1, 255))
+def test_a_flipped_byte_is_noticed_or_harmless(place: int, mask: int) -> None:
+    broken = bytes([*PAYLOAD[:place], PAYLOAD[place] ^ mask, *PAYLOAD[place + 1 :]])
+
+    try:
+        found = unpack_state(broken)
+    except StoreDamaged:
+        return
+    assert_same(found, STATE)
+
+
+def entry_places(offset: int) -> list[int]:
+    """Places of one byte of every entry's line in the archive's directory."""
+    return [
+        place + offset
+        for place in range(len(PAYLOAD))
+        if PAYLOAD[place : place + 4] == b"PK\x01\x02"
+    ]
+
+
+@pytest.mark.parametrize(("offset", "mask"), [(8, 0x01), (8, 0x20), (10, 0xFF), (6, 0xFF)])
+def test_an_entry_that_looks_encrypted_or_foreign_is_damaged(offset: int, mask: int) -> None:
+    broken = bytearray(PAYLOAD)
+    for place in entry_places(offset):
+        broken[place] ^= mask
+
+    with pytest.raises(StoreDamaged, match="cannot be read back"):
+        unpack_state(bytes(broken))
+
+
+@given(st.integers(0, len(PAYLOAD) - 1))
+def test_a_state_that_is_cut_off_is_damaged(length: int) -> None:
+    with pytest.raises(StoreDamaged):
+        unpack_state(PAYLOAD[:length])
+
+
+@pytest.mark.parametrize("payload", [b"", b"PK\x03\x04", b"garbage" * 50])
+def test_what_is_no_archive_is_damaged(payload: bytes) -> None:
+    with pytest.raises(StoreDamaged):
+        unpack_state(payload)
+
+
+@pytest.mark.parametrize("form", [1, 3, None, "2"])
+def test_another_form_is_said(form: object) -> None:
+    with pytest.raises(StoreDamaged, match=f"form {form}, this release reads 2"):
+        unpack_state(rewritten(form=form))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reaches": [{}]},
+        {"scale": {"mean": 1.0}},
+        {"step": None},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_other_contents_are_damaged(changes: dict[str, Any]) -> None:
+    with pytest.raises(StoreDamaged):
+        unpack_state(rewritten(**changes))
+
+
+def test_a_state_that_is_not_a_number_is_not_written() -> None:
+    state: ModelState = replace(STATE, scale=replace(STATE.scale, typical=float("nan")))
+
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        pack_state(state)
