@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import timedelta
 from io import BytesIO
 from tokenize import TokenError
@@ -19,6 +20,7 @@ from prescaler.core.engine import ModelState, ReachState
 from prescaler.core.errors import StoreDamaged
 from prescaler.core.instants import format_instant, parse_instant
 from prescaler.core.scales import DemandScale
+from prescaler.core.track_record import TrackRecord
 from prescaler.core.trial import Expert, Learnt
 
 _FORM: Final = 2
@@ -36,7 +38,13 @@ Arrays = dict[str, FloatArray]
 def pack_state(state: ModelState) -> bytes:
     """Everything a roll needs, compressed."""
     watch = state.watch
-    arrays: Arrays = {"peak": state.peak, "watch/width": watch.width, "watch/said": watch.said}
+    arrays: Arrays = {
+        "peak": state.peak,
+        "watch/width": watch.width,
+        "watch/said": watch.said,
+        "watch/naive": watch.naive,
+        **{f"watch/record/{name}": found for name, found in vars(watch.record).items()},
+    }
     meta = {
         "form": _FORM,
         "fitted_at": format_instant(state.fitted_at),
@@ -44,7 +52,11 @@ def pack_state(state: ModelState) -> bytes:
         "horizon": state.horizon,
         "scale": vars(state.scale),
         "naive": int(state.naive.total_seconds()),
-        "watch": {"leads": watch.leads.tolist(), "cutoffs": watch.cutoffs.tolist()},
+        "watch": {
+            "leads": watch.leads.tolist(),
+            "cutoffs": watch.cutoffs.tolist(),
+            "judged_at": watch.judged_at,
+        },
         "reaches": [_reach_out(f"{i}", part, arrays) for i, part in enumerate(state.reaches)],
     }
     stream = BytesIO()
@@ -72,17 +84,25 @@ def unpack_state(payload: bytes) -> ModelState:
             reaches=tuple(_reach_in(f"{i}", r, arrays) for i, r in enumerate(meta["reaches"])),
             peak=arrays["peak"],
             naive=timedelta(seconds=meta["naive"]),
-            watch=Watch(
-                leads=np.array(meta["watch"]["leads"], dtype=np.int64),
-                width=arrays["watch/width"],
-                cutoffs=np.array(meta["watch"]["cutoffs"], dtype=np.int64),
-                said=arrays["watch/said"],
-            ),
+            watch=_watch_in(meta["watch"], arrays),
         )
     except _DAMAGE as error:
         raise StoreDamaged(
             f"a stored fit cannot be read back ({error}); it will be made anew"
         ) from error
+
+
+def _watch_in(meta: Mapping[str, Any], arrays: Arrays) -> Watch:
+    names = [field.name for field in fields(TrackRecord)]
+    return Watch(
+        leads=np.array(meta["leads"], dtype=np.int64),
+        width=arrays["watch/width"],
+        cutoffs=np.array(meta["cutoffs"], dtype=np.int64),
+        said=arrays["watch/said"],
+        naive=arrays["watch/naive"],
+        record=TrackRecord(**{name: arrays[f"watch/record/{name}"] for name in names}),
+        judged_at=meta["judged_at"],
+    )
 
 
 def _check_form(form: int) -> None:

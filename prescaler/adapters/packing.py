@@ -97,6 +97,7 @@ def pack_forecast(forecast: Forecast) -> bytes:
         "basis": forecast.basis.value,
         "historic_max": forecast.historic_max,
         "weights": {band: dict(row) for band, row in forecast.weights.items()},
+        "track_record": {band: dict(row) for band, row in forecast.track_record.items()},
     }
     return pack_arrays(meta, forecast.values.T, forecast.peak_ratio, forecast.naive)
 
@@ -119,6 +120,7 @@ def unpack_forecast(
         origin=origin,
         basis=Basis(meta["basis"]),
         weights=meta["weights"],
+        track_record=meta.get("track_record", {}),
         quantiles=tuple(meta["quantiles"]),
     )
 

@@ -16,6 +16,7 @@ from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.history import History
 from prescaler.core.instants import to_epoch
 from prescaler.core.quantiles import MEDIAN, QUANTILES
+from prescaler.core.track_record import TrackRecord
 
 _RATE: Final = 0.03
 """A miss of the 0.95 quantile widens it by 3 %, a hit narrows it by 0.15 %: with an outcome an hour
@@ -32,13 +33,17 @@ class Watch:
     """What was said at some leads, until it is known whether it was right.
 
     leads: [J] in steps; width: [J, Q] logarithm of the factor on a deviation from the median;
-    cutoffs: [R] epoch seconds of forecasts that wait; said: [R, J, Q] their values;
+    cutoffs: [R] epoch seconds of forecasts that wait; said: [R, J, Q] their values, naive: [R, J]
+    what naive said; record: how all of them turned out, up to `judged_at` (epoch seconds).
     """
 
     leads: IntArray
     width: FloatArray
     cutoffs: IntArray
     said: FloatArray
+    naive: FloatArray
+    record: TrackRecord
+    judged_at: int
 
     @classmethod
     def new(cls, step: timedelta, horizon: int) -> "Watch":
@@ -46,7 +51,9 @@ class Watch:
         steps = {max(1, timedelta(minutes=m) // step) for m in _WATCHED_MINUTES}
         leads = np.array(sorted(s for s in steps if s <= horizon) or [horizon], dtype=np.int64)
         size = (len(leads), len(QUANTILES))
-        return cls(leads, np.zeros(size), np.zeros(0, np.int64), np.zeros((0, *size)))
+        none = np.zeros(0, np.int64)
+        empty, record = np.zeros((0, len(leads))), TrackRecord.empty(len(leads))
+        return cls(leads, np.zeros(size), none, np.zeros((0, *size)), empty, record, 0)
 
     def factors(self, leads: IntArray) -> FloatArray:
         """[H, Q] what deviations are multiplied by; interpolated in the logarithm of the lead."""
@@ -60,22 +67,34 @@ class Watch:
         due = self.cutoffs[:, None] + self.leads * step
         index = (due - to_epoch(history.series.start)) // step
         ready = (index < len(history)) & (index >= 0)
-        width = self.width.copy()
+        now = to_epoch(history.cutoff)
+        width, record = self.width.copy(), self.record
+        if self.judged_at:
+            record = record.faded(timedelta(seconds=now - self.judged_at))
         for row, lead in sorted(np.argwhere(ready).tolist(), key=lambda k: (due[k[0], k[1]], k)):
-            actual = history.demand[index[row, lead]]
-            width[lead] = _moved(width[lead], float(actual), self.said[row, lead])
+            actual, said = float(history.demand[index[row, lead]]), self.said[row, lead]
+            width[lead] = _moved(width[lead], actual, said)
+            record = record.with_outcome(lead, actual, said, float(self.naive[row, lead]))
         waiting = ~np.all(index < len(history), axis=1)
-        said = np.where(ready[:, :, None], np.nan, self.said)
-        return replace(self, width=width, cutoffs=self.cutoffs[waiting], said=said[waiting])
+        return replace(
+            self,
+            width=width,
+            cutoffs=self.cutoffs[waiting],
+            said=np.where(ready[:, :, None], np.nan, self.said)[waiting],
+            naive=self.naive[waiting],
+            record=record,
+            judged_at=now,
+        )
 
-    def saying(self, history: History, values: FloatArray) -> "Watch":
-        """With one more forecast [H, Q] that waits for its outcome."""
+    def saying(self, history: History, values: FloatArray, naive: FloatArray) -> "Watch":
+        """With one more forecast [H, Q], and naive's [H], that wait for their outcome."""
         cutoff = np.array([to_epoch(history.cutoff)], dtype=np.int64)
         said = values[self.leads - 1][None]
         return replace(
             self,
             cutoffs=np.concatenate([self.cutoffs, cutoff]),
             said=np.concatenate([self.said, said]),
+            naive=np.concatenate([self.naive, naive[self.leads - 1][None]]),
         )
 
 

@@ -17,7 +17,7 @@ from prescaler.core.calibration import Spread, measure
 from prescaler.core.combination import Combination, combine
 from prescaler.core.conformal import Watch
 from prescaler.core.correction_prior import PRIOR, CorrectionPrior
-from prescaler.core.errors import TooLittleHistory
+from prescaler.core.errors import ForecasterFailed, TooLittleHistory
 from prescaler.core.forecast import BUCKETS, Basis
 from prescaler.core.forecasters import POOL, Forecaster
 from prescaler.core.history import History
@@ -71,7 +71,10 @@ class ModelState:
 
 @dataclass(frozen=True, eq=False)
 class Outlook:
-    """What a roll gives: values [H, Q], peak_ratio [H], naive [H], all load units."""
+    """What a roll gives: values [H, Q], peak_ratio [H], naive [H], all load units.
+
+    track_record: bucket -> how earlier forecasts turned out (see `TrackRecord.told`).
+    """
 
     values: FloatArray
     peak_ratio: FloatArray
@@ -79,6 +82,7 @@ class Outlook:
     historic_max: float
     basis: Basis
     weights: Mapping[str, Mapping[str, float]]
+    track_record: Mapping[str, Mapping[str, float]]
 
 
 def refit(
@@ -112,8 +116,8 @@ def refit(
         naive=better_naive(history),
         watch=watch,
     )
-    said = roll(state, history, horizon, pool).values
-    return replace(state, watch=watch.saying(history, said))
+    said = roll(state, history, horizon, pool)
+    return replace(state, watch=watch.saying(history, said.values, said.naive))
 
 
 def _shows_later_leads(history: History) -> bool:
@@ -146,6 +150,8 @@ def roll(
         ForecasterFailed: the state does not suit this history or this release.
     """
     _enough(history)
+    if not state.fits(history.step, horizon):
+        raise ForecasterFailed("the stored fit is for another step or horizon; it will be refitted")
     values = np.full((horizon, len(QUANTILES)), np.nan)
     wanted = reaches(history.step, horizon, apart=len(state.reaches) > 1)
     for reach, part in zip(wanted, state.reaches, strict=True):
@@ -158,6 +164,7 @@ def roll(
         historic_max=float(np.nanmax(history.series.peak)),
         basis=_basis(state),
         weights=_explained(state),
+        track_record=state.watch.record.told(state.watch.leads, state.step),
     )
 
 

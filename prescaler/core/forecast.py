@@ -54,6 +54,8 @@ class Forecast:
     naive: [H] load units, the better naive forecast's median.
     historic_max: the highest demand in the history that was used.
     weights: lead bucket -> forecaster -> share of the combination.
+    track_record: lead bucket -> how earlier forecasts turned out: error_ratio to naive, and
+    quantile -> share of actuals at or below it.
     """
 
     workload: UUID
@@ -68,6 +70,7 @@ class Forecast:
     origin: Origin = Origin.LIVE
     basis: Basis = Basis.POOL
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    track_record: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     quantiles: tuple[float, ...] = QUANTILES
 
     def __post_init__(self) -> None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from prescaler.core.engine import ModelState, refit, roll
-from prescaler.core.errors import ForecastError, SourceError, TooLittleHistory
+from prescaler.core.engine import ModelState, Outlook, refit, roll
+from prescaler.core.errors import ForecasterFailed, ForecastError, SourceError, TooLittleHistory
 from prescaler.core.forecast import Forecast, storable
 from prescaler.core.history import History
 from prescaler.core.instants import floor_to, format_instant
@@ -146,9 +146,11 @@ def _compute(
     settings = workload.forecast
     horizon = settings.horizon_steps
     history = History.of(series, settings.timezone, horizon, settings.country)
-    fresh = _usable(workload, stored, history)
-    state = fresh or refit(history, horizon, stored)
-    outlook = roll(state, history, horizon)
+    state, outlook = _rolled(_usable(workload, stored, history), history, horizon)
+    fresh = state is not None
+    if state is None or outlook is None:
+        state = refit(history, horizon, stored)
+        outlook = roll(state, history, horizon)
     forecast = Forecast(
         workload=version.workload,
         version=version.number,
@@ -161,8 +163,21 @@ def _compute(
         historic_max=outlook.historic_max,
         basis=outlook.basis,
         weights=outlook.weights,
+        track_record=outlook.track_record,
     )
     return _Result(Outcome.STORED, None, forecast, None if fresh else state)
+
+
+def _rolled(
+    state: ModelState | None, history: History, horizon: int
+) -> tuple[ModelState | None, Outlook | None]:
+    """The stored state and its outlook; nothing where it does not suit history or release."""
+    if state is None:
+        return None, None
+    try:
+        return state, roll(state, history, horizon)
+    except ForecasterFailed:
+        return None, None
 
 
 def _usable(workload: Workload, state: ModelState | None, history: History) -> ModelState | None:

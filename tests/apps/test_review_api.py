@@ -318,6 +318,8 @@ def test_metrics_show_every_workload(served: Served) -> None:
         'prescaler_forecast{lead="1h",quantile="0.95",workload="web"}',
         'prescaler_forecast_age_seconds{workload="web"} 3600.0',
         'prescaler_demand_age_seconds{workload="web"} 0.0',
+        'prescaler_error_ratio{bucket="1h",workload="web"} 0.42',
+        'prescaler_coverage{bucket="1h",quantile="0.95",workload="web"} 0.943',
         'prescaler_value{workload="api"} 0.0',
         "prescaler_store_up 1.0",
         "prescaler_config_valid 1.0",

@@ -9,6 +9,7 @@ from prescaler.core.conformal import Watch
 from prescaler.core.history import History
 from prescaler.core.quantiles import QUANTILES
 from prescaler.core.series import Series
+from prescaler.core.track_record import TrackRecord
 from tests.support.builders import MONDAY, PARIS
 
 HOURLY = timedelta(hours=1)
@@ -35,7 +36,7 @@ def kept(true_width: float, told_width: float) -> tuple[float, Watch]:
         watch = watch.learned(known)
         told = 100.0 + (said(told_width) - 100.0) * watch.factors(np.arange(1, 25))
         hits.append(values[now] <= told[0, P95])
-        watch = watch.saying(known, told)
+        watch = watch.saying(known, told, told[:, 0])
     return float(np.mean(hits[400:])), watch
 
 
@@ -52,17 +53,45 @@ def test_what_waits_is_bounded_and_judged_once() -> None:
     values = np.full(300, 100.0)
     for now in range(48, 200):
         known = history(values[:now] + 500.0)
-        watch = watch.learned(known).saying(known, said(1.0))
+        watch = watch.learned(known).saying(known, said(1.0), np.full(24, 90.0))
 
     assert len(watch.cutoffs) == 24
     again = watch.learned(known)
     np.testing.assert_array_equal(watch.width, again.width)
 
 
+def test_the_record_tells_error_and_coverage_of_each_bucket() -> None:
+    share, watch = kept(10.0, 10.0)
+
+    told = watch.record.told(watch.leads, HOURLY)
+
+    assert list(told) == ["15m", "1h", "6h", "24h"]
+    assert told["1h"]["0.95"] == pytest.approx(share, abs=0.04)
+    assert told["1h"]["0.9"] < told["1h"]["0.95"] <= told["1h"]["0.99"] <= 1
+    assert 0 < told["1h"]["error_ratio"] < 1
+    assert 100 < told["24h"]["outcomes"] < 300
+
+
+def test_a_young_record_tells_nothing() -> None:
+    _, watch = kept(10.0, 10.0)
+    young = TrackRecord.empty(len(watch.leads))
+
+    assert young.told(watch.leads, HOURLY) == {}
+    assert watch.record.faded(timedelta(days=70)).told(watch.leads, HOURLY) == {}
+
+
+def test_a_naive_forecast_that_never_misses_leaves_no_ratio() -> None:
+    record = TrackRecord.empty(1)
+    for _ in range(20):
+        record = record.with_outcome(0, 100.0, said(1.0)[0], 100.0)
+
+    assert "error_ratio" not in record.told(np.array([1]), HOURLY)["1h"]
+
+
 def test_nothing_is_learnt_from_holes_or_ties() -> None:
     for level in (np.nan, 0.0):
         known = history(np.full(60, 100.0))
-        watch = Watch.new(HOURLY, 24).saying(known, np.zeros((24, len(QUANTILES))))
+        watch = Watch.new(HOURLY, 24).saying(known, np.zeros((24, len(QUANTILES))), np.zeros(24))
         later = history(np.concatenate([np.full(60, 100.0), np.full(30, level)]))
 
         assert not watch.learned(later).width.any()
@@ -70,7 +99,7 @@ def test_nothing_is_learnt_from_holes_or_ties() -> None:
 
 def test_a_history_that_begins_later_forgets_what_it_cannot_judge() -> None:
     known = history(np.full(60, 100.0))
-    watch = Watch.new(HOURLY, 24).saying(known, said(1.0))
+    watch = Watch.new(HOURLY, 24).saying(known, said(1.0), np.full(24, 90.0))
     fresh = Series(MONDAY + 100 * HOURLY, HOURLY, np.full(60, 100.0), np.full(60, 100.0))
 
     found = watch.learned(History.of(fresh, PARIS, 24))

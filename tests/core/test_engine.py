@@ -207,6 +207,8 @@ def test_the_state_says_which_grid_it_is_for() -> None:
     assert state.fits(STEP, H)
     assert not state.fits(STEP, H + 1)
     assert not state.fits(2 * STEP, H)
+    with pytest.raises(ForecasterFailed, match="another step or horizon"):
+        roll(state, history(daily_demand(4), ahead=H + 1), H + 1)
 
 
 @pytest.mark.parametrize("minutes", [1, 2, 5, 10, 15, 20, 30, 60])

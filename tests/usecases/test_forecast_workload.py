@@ -76,6 +76,36 @@ def test_a_roll_comes_every_run_and_a_refit_every_hour() -> None:
     assert refits == [True] + [False] * 11 + [True, False]
 
 
+def test_a_stored_fit_of_another_release_is_made_anew_at_once() -> None:
+    world = World()
+    world.run()
+    version = world.workloads.ensure(WEB, MONDAY)
+    state = world.forecasts.state(version)
+    assert state is not None
+    part = state.reaches[0]
+    foreign = replace(part, learnt=replace(part.learnt, pool=("of another release",)))
+    world.forecasts._states[version.id] = replace(state, reaches=(foreign, *state.reaches[1:]))
+    world.clock.move(STEP)
+
+    record = world.run()
+
+    assert (record.outcome, record.refitted) == (Outcome.STORED, True)
+
+
+def test_forecasts_are_judged_by_what_came_and_the_judgement_is_stored() -> None:
+    world = World()
+    for _ in range(30):
+        world.run()
+        world.clock.move(timedelta(hours=1))
+    version = world.workloads.ensure(WEB, MONDAY)
+
+    stored = world.forecasts.latest(version)
+
+    assert stored is not None
+    assert stored.track_record["1h"]["outcomes"] > 20
+    assert 0.5 < stored.track_record["1h"]["0.95"] <= 1
+
+
 def test_a_source_that_is_down_is_survived_with_what_is_known() -> None:
     world = World()
     world.run()

@@ -4,7 +4,7 @@ Per workload only gauges that are worked out when somebody scrapes: nothing is k
 and a workload that is gone leaves no series behind.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -94,6 +94,8 @@ class _ServingCollector(Collector):
         yield _states("status", "1 for the present status.", seen, Status, lambda o: o.status)
         yield _states("mode", "1 for the present mode.", seen, Mode, lambda o: o.mode)
         yield _forecasts(seen)
+        yield _error_ratios(seen)
+        yield _coverage(seen)
 
 
 def _family(
@@ -143,6 +145,43 @@ def _forecasts(seen: Sequence[Observation]) -> GaugeMetricFamily:
                     labels = [observation.workload, quantile, lead]
                     family.add_metric(labels, _at(forecast, step, column))
     return family
+
+
+def _error_ratios(seen: Sequence[Observation]) -> GaugeMetricFamily:
+    """How far the median missed, as a share of what naive missed."""
+    family = GaugeMetricFamily(
+        "prescaler_error_ratio",
+        "Error of the median over naive's, at the longest lead of a bucket, last week or so.",
+        labels=["workload", "bucket"],
+    )
+    for name, bucket, row in _track_records(seen):
+        if "error_ratio" in row:
+            family.add_metric([name, bucket], row["error_ratio"])
+    return family
+
+
+def _coverage(seen: Sequence[Observation]) -> GaugeMetricFamily:
+    """What share of actuals a quantile carried: it should be the quantile itself."""
+    family = GaugeMetricFamily(
+        "prescaler_coverage",
+        "Share of actuals at or below a quantile, at the longest lead of a bucket.",
+        labels=["workload", "quantile", "bucket"],
+    )
+    for name, bucket, row in _track_records(seen):
+        for quantile, share in row.items():
+            if quantile not in {"outcomes", "error_ratio"}:
+                family.add_metric([name, quantile, bucket], share)
+    return family
+
+
+def _track_records(
+    seen: Sequence[Observation],
+) -> Iterator[tuple[str, str, Mapping[str, float]]]:
+    for observation in seen:
+        forecast = observation.decision.forecast
+        if forecast is not None:
+            for bucket, row in forecast.track_record.items():
+                yield observation.workload, bucket, row
 
 
 def _at(forecast: Forecast, step: int, column: int) -> float:

@@ -251,5 +251,6 @@ def _forecast(found: Any) -> dict[str, Any]:
         "basis": found.basis.value,
         "origin": found.origin.value,
         "weights": found.weights,
+        "track_record": found.track_record,
         "series": series_json(forecast_columns(found)),
     }

@@ -44,7 +44,9 @@ def run(
     csv: Annotated[Path, typer.Option(help="The trace: timestamp,value; gzip or not.")],
     out: Annotated[Path, typer.Option(help="Folder for the forecasts and the summary.")],
     timezone: Annotated[str, typer.Option(help="Civil time of the traffic.")] = "UTC",
-    country: Annotated[str | None, typer.Option(help="For holidays, as in FR.")] = None,
+    country: Annotated[
+        str | None, typer.Option(help="As in FR; no forecaster uses holidays yet.")
+    ] = None,
     step: Annotated[str, typer.Option(help="Grid; a coarser trace keeps its own.")] = "5m",
     horizon: Annotated[str, typer.Option(help="How far ahead.")] = "24h",
     cutoffs: Annotated[int, typer.Option(help="Forecasts over the whole horizon.")] = 24,
