@@ -17,6 +17,7 @@ from prescaler.core.calibration import Spread, measure
 from prescaler.core.combination import Combination, combine
 from prescaler.core.conformal import Watch
 from prescaler.core.correction_prior import PRIOR, CorrectionPrior
+from prescaler.core.durations import format_duration
 from prescaler.core.errors import ForecasterFailed, TooLittleHistory
 from prescaler.core.forecast import BUCKETS, Basis
 from prescaler.core.forecasters import POOL, Forecaster
@@ -192,7 +193,9 @@ def _enough(history: History) -> None:
         raise TooLittleHistory(f"{hours:.1f} h of history, 36 h are needed")
     seen = int(np.isfinite(history.demand).sum())
     if seen < _LEAST_OBSERVED * needed:
-        raise TooLittleHistory(f"{seen} observations in {span}, {needed // 4} are needed")
+        raise TooLittleHistory(
+            f"{seen} observations in {format_duration(span)}, {needed // 4} are needed"
+        )
 
 
 def _basis(state: ModelState) -> Basis:

@@ -71,6 +71,10 @@ BAD = {
         HEAD + ROWS + "2026-01-01T00:00:00Z,9\n", AnswerNotUnderstood, "twice"),
     "off the grid": (HEAD + ROWS + "2026-01-01T00:33:00Z,9\n",
         AnswerNotUnderstood, "off the grid"),
+    "below zero": (HEAD + ROWS + "2026-01-01T00:20:00Z,-3\n",
+        AnswerNotUnderstood, "-3 at 2026-01-01T00:20:00Z is no demand"),
+    "beyond float32": (HEAD + ROWS + "2026-01-01T00:20:00Z,1e200\n",
+        AnswerNotUnderstood, "must lie between"),
     "an HTML page": ("<html><body>, no</body></html>", AnswerNotUnderstood, "columns are"),
 }  # fmt: skip
 

@@ -7,11 +7,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from prescaler.core.arrays import FloatArray
 from prescaler.core.errors import AnswerNotUnderstood, NoSeries
 from prescaler.core.instants import floor_to
 from prescaler.core.series import Series, series_from_points
 
 _LEAST_POINTS: Final = 2
+_MOST: Final = 1e30
 
 
 def read_trace(path: Path) -> Series:
@@ -43,6 +45,7 @@ def _series(path: Path, table: pd.DataFrame) -> Series:
         values = pd.to_numeric(table["value"]).to_numpy(dtype=np.float64)
     except (ValueError, TypeError, OverflowError) as error:
         raise AnswerNotUnderstood(f"{path}: {error}") from error
+    _check_values(path, table["timestamp"], values)
     if len(stamps) < _LEAST_POINTS:
         raise NoSeries(f"{path} has {len(stamps)} rows; at least {_LEAST_POINTS} are needed")
     wall = stamps.dt.tz_convert(None).to_numpy()
@@ -54,3 +57,14 @@ def _series(path: Path, table: pd.DataFrame) -> Series:
     last = stamps.max().to_pydatetime().astimezone(UTC)
     start = floor_to(first, step)
     return series_from_points(seconds, values, start=start, end=last + step, step=step)
+
+
+def _check_values(path: Path, stamps: "pd.Series[str]", values: FloatArray) -> None:
+    """Demand is a number from 0 to 1e30; what lies outside is no demand, and float32 ends there."""
+    wrong = np.flatnonzero((values < 0) | (values > _MOST))
+    if len(wrong):
+        first = int(wrong[0])
+        raise AnswerNotUnderstood(
+            f"{path}: {values[first]:g} at {stamps.iloc[first]} is no demand; "
+            f"it must lie between 0 and {_MOST:g}"
+        )

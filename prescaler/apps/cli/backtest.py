@@ -76,7 +76,7 @@ def run(
     )
     _check(plan)
     fine = read_trace(csv)
-    series = coarsen(fine, max(fine.step, parse_duration(step)))
+    series = coarsen(fine, max(fine.step, parse_duration(step))).from_first_observation()
     fold = Fold(series, _zone(timezone), country, plan.history)
     result, other = _played(fold, plan, processes, beside)
     found = summary(result)
