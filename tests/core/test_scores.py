@@ -159,6 +159,13 @@ def test_a_ramp_that_the_quantile_carries_is_no_false_calm() -> None:
     assert false_calm(series, ready, 3) == (1, 0)
 
 
+def test_even_traffic_has_no_ramps() -> None:
+    values = np.full(10 * 288, 100.0)
+    series = Series(MONDAY, STEP, values, values)
+
+    assert false_calm(series, flat(series, [1998, 2100], 100.0, 12), 3) == (0, 0)
+
+
 def test_ramps_are_not_counted_on_coarse_grids_in_gaps_or_behind_the_end() -> None:
     hours = hourly(daily_demand(40, step=HOURLY))
     assert false_calm(hours, flat(hours, [700], 1.0), 1) == (0, 0)
