@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from prescaler.core.arrays import FloatArray
+from prescaler.core.calendar import DAY
 from prescaler.core.calibration import Spread, measure
 from prescaler.core.combination import Combination, combine
 from prescaler.core.conformal import Watch
@@ -99,8 +100,9 @@ def refit(
         TooLittleHistory: fewer than 36 hours, or fewer than a quarter of their points observed.
         ForecasterFailed: no forecaster could handle this history.
     """
-    _enough(history)
-    scale = DemandScale.of(history.demand)
+    told = _without_trailing_hole(history)
+    _enough(told)
+    scale = DemandScale.of(told.demand)
     watch = Watch.new(history.step, horizon)
     if previous is not None and previous.fits(history.step, horizon):
         watch = previous.watch.learned(history)
@@ -110,15 +112,25 @@ def refit(
         horizon=horizon,
         scale=scale,
         reaches=tuple(
-            _refit_reach(history, scale, reach, pool, prior)
-            for reach in reaches(history.step, horizon, apart=_shows_later_leads(history))
+            _refit_reach(told, scale, reach, pool, prior)
+            for reach in reaches(history.step, horizon, apart=_shows_later_leads(told))
         ),
-        peak=peak_by_hour(history),
-        naive=better_naive(history),
+        peak=peak_by_hour(told),
+        naive=better_naive(told),
         watch=watch,
     )
     said = roll(state, history, horizon, pool)
     return replace(state, watch=watch.saying(history, said.values, said.naive))
+
+
+def _without_trailing_hole(history: History) -> History:
+    """What there is to learn from: past cutoffs without any outcome would teach false certainty.
+
+    Holes of up to a day stay, so that what is learnt belongs to the present.
+    """
+    known = np.flatnonzero(np.isfinite(history.demand))
+    end = int(known[-1]) + 1 if len(known) else len(history)
+    return history if len(history) - end <= history.points_in(DAY) else history.until(end)
 
 
 def _shows_later_leads(history: History) -> bool:

@@ -116,11 +116,13 @@ def test_a_history_of_mostly_holes_is_too_little() -> None:
         refit(history(values), H)
 
 
-def test_a_history_of_some_hours_far_back_is_survived() -> None:
+def test_some_hours_far_back_are_too_little() -> None:
+    """Ten hours seen a month ago must not become a forecast that looks certain."""
     values = np.full(30 * 288, np.nan)
-    values[288 : 288 + 120] = daily_demand(1)[:120]
+    values[:120] = daily_demand(1)[:120]
 
-    assert_sound(outlook_of(history(values), 600), 600)
+    with pytest.raises(TooLittleHistory, match="10.0 h of history"):
+        refit(history(values), 600)
 
 
 def test_a_constant_zero_is_forecast_as_zero() -> None:
@@ -463,3 +465,16 @@ def test_history_shows_only_the_past() -> None:
     assert earlier.cutoff == MONDAY + DAY - STEP
     assert np.isnan(earlier.demand_at(np.array([288, 500]))).all()
     assert earlier.ahead == known.ahead + 2 * 288
+
+
+@pytest.mark.parametrize("days", [0.5, 2, 10, 15, 20])
+def test_a_long_trailing_gap_leaves_shape_and_width(days: float) -> None:
+    values = daily_demand(31)
+    known = values[: 30 * 288].copy()
+    known[-int(days * 288) :] = np.nan
+
+    said = outlook_of(history(known, ahead=288), 288).values
+
+    assert error_of(said[:, MEDIAN], values[30 * 288 :]) < 0.15
+    upper = said[:, QUANTILES.index(0.95)]
+    assert ((upper - said[:, MEDIAN]) / said[:, MEDIAN]).mean() > 0.04

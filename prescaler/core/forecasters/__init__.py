@@ -27,7 +27,7 @@ POOL: Final[tuple[Forecaster, ...]] = (
     RecentWeeks("weeks_wide", "wide"),
 )
 
-FALLBACK: Final = ("days", "level")
+FALLBACK: Final = ("days", "weeks", "level")
 """Where a curve has a hole, the first of these that has a value there steps in."""
 
 NAIVE: Final = ("day_before", "week_before")
