@@ -121,7 +121,7 @@ def test_some_hours_far_back_are_too_little() -> None:
     values = np.full(30 * 288, np.nan)
     values[:120] = daily_demand(1)[:120]
 
-    with pytest.raises(TooLittleHistory, match="10.0 h of history"):
+    with pytest.raises(TooLittleHistory, match=r"10\.0 h of history"):
         refit(history(values), 600)
 
 
