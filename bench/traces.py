@@ -5,7 +5,7 @@ A trace is a real series of demand: `NAME.csv.gz` with the columns timestamp and
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -87,8 +87,3 @@ def _load(path: Path) -> Trace:
     coarse = coarsen(series, max(series.step, SCORED_STEP))
     zone = ZoneInfo(ZONES[name]) if name in ZONES else ZoneInfo("UTC")
     return Trace(name, path, coarse, zone)
-
-
-def utc(instant: datetime) -> str:
-    """RFC 3339."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,15 +12,7 @@ stamp="$venv/.installed-$kind"
 
 fail() { echo "setup: $*" >&2; exit 1; }
 
-python_fits() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
-
-find_python() {
-    local candidate
-    for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
-        if [ -n "$candidate" ] && python_fits "$candidate"; then echo "$candidate"; return; fi
-    done
-    return 1
-}
+. scripts/find_python.sh
 
 # Debian starts what it installs; a policy that forbids it lasts as long as the installation.
 install_debian() {

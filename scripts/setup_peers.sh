@@ -10,15 +10,7 @@ stamp="$venv/.installed-peers"
 
 fail() { echo "setup_peers: $*" >&2; exit 1; }
 
-python_fits() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
-
-find_python() {
-    local candidate
-    for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
-        if [ -n "$candidate" ] && python_fits "$candidate"; then echo "$candidate"; return; fi
-    done
-    return 1
-}
+. scripts/find_python.sh
 
 sum="$(sha256sum <"$lock" | cut -d' ' -f1)"
 if [ "$(cat "$stamp" 2>/dev/null || true)" = "$sum" ]; then exit 0; fi

@@ -1,4 +1,4 @@
-"""Weighted means and medians along the first axis, with holes."""
+"""Weighted means, medians and fading sums along the first axis."""
 
 import numpy as np
 
@@ -39,6 +39,15 @@ def weighted_median(values: FloatArray, weights: FloatArray) -> FloatArray:
     place, last = np.arange(len(rows)), number - 1
     pair = ranked[place, np.minimum(low, last)] + ranked[place, np.minimum(high, last)]
     return np.asarray(np.where(total > 0, 0.5 * pair, np.nan)).reshape(values.shape[1:])
+
+
+def faded_sums(values: FloatArray, half_life: float) -> FloatArray:
+    """[N, ...] running sums of [N, ...] in which a share halves every `half_life` entries."""
+    decay = 0.5 ** (1.0 / half_life)
+    faded = values.copy()
+    for entry in range(1, len(faded)):
+        faded[entry] += decay * faded[entry - 1]
+    return faded
 
 
 def _spread(weights: FloatArray, values: FloatArray) -> FloatArray:

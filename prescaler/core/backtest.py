@@ -1,7 +1,8 @@
 """The past played again: what would have been forecast at each cutoff, from what was known then.
 
-A `Fold` hands out history up to a cutoff and nothing else; the truth is a separate call that no
-forecaster gets. A segment is a run of cutoffs in which state is carried along as in production.
+A `Fold` hands out history up to a cutoff and nothing else; the truth is put beside a forecast
+afterwards, by `scores.cases_of`. A segment is a run of cutoffs in which state is carried along, as
+in production.
 """
 
 from collections.abc import Iterator, Sequence
@@ -87,12 +88,6 @@ class Fold:
         end = cutoff + self.series.step
         seen = self.series.between(end - self.reach, end)
         return History.of(seen, self.zone, ahead, self.country)
-
-    def truth(self, cutoff: datetime, steps: int) -> FloatArray:
-        """[steps] what came after a cutoff; NaN where unknown or behind the end."""
-        first = self.series.index_of(cutoff) + 1
-        found = self.series.mean[first : first + steps]
-        return np.pad(found, (0, steps - len(found)), constant_values=np.nan)
 
 
 @dataclass(frozen=True, eq=False)

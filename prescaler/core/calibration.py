@@ -14,7 +14,7 @@ import numpy as np
 
 from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.leads import band_of
-from prescaler.core.quantiles import MEDIAN, QUANTILES
+from prescaler.core.quantiles import MEDIAN, QUANTILES, weighted_quantiles
 from prescaler.core.trial import Trial
 
 _POWER: Final = 0.65
@@ -118,14 +118,11 @@ def _measure_band(
 
 def _by_hour(residual: FloatArray, weight: FloatArray, hour: FloatArray) -> FloatArray:
     """[12, Q] weighted empirical quantiles, one row for each part of the day."""
-    order = np.argsort(residual, kind="stable")
-    ranked, mass, at = residual[order], weight[order], hour[order]
     middle = (np.arange(_GROUPS) + 0.5) * (24 / _GROUPS)
-    away = np.abs(at[None, :] - middle[:, None])
+    away = np.abs(hour[None, :] - middle[:, None])
     away = np.minimum(away, 24.0 - away) / _KERNEL_HOURS
-    counted = mass * (_EVERYWHERE + np.exp(-0.5 * np.square(away)))
-    position = (np.cumsum(counted, axis=1) - 0.5 * counted) / counted.sum(axis=1, keepdims=True)
-    return np.stack([np.interp(QUANTILES, row, ranked) for row in position])
+    counted = weight * (_EVERYWHERE + np.exp(-0.5 * np.square(away)))
+    return weighted_quantiles(residual, counted, np.array(QUANTILES))
 
 
 def _recent_sizes(trial: Trial, residual: FloatArray) -> tuple[FloatArray, float]:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from prescaler.core.arrays import BoolArray, FloatArray, IntArray
+from prescaler.core.averages import faded_sums
 from prescaler.core.correction_prior import CorrectionPrior
 
 _WINDOWS: Final = tuple(timedelta(minutes=m) for m in (5, 15, 60, 180, 720, 1440, 4320))
@@ -120,8 +121,11 @@ def _evidence(lesson: Lesson, part: slice, reach: int) -> tuple[FloatArray, Floa
     warm = lesson.origins[None] >= lesson.first[:, None, None]
     features = np.where((complete[None] & warm)[..., None], lesson.features, 0.0)
     turned = np.swapaxes(features, 2, 3)
-    gram, moment = _faded(turned @ features), _faded(turned @ lesson.targets[..., part])
-    count = _faded(complete.sum(axis=1).astype(np.float64)[None])[0]
+    gram, moment = (
+        np.swapaxes(faded_sums(np.swapaxes(sums, 0, 1), _HALF_LIFE_DAYS), 0, 1)
+        for sums in (turned @ features, turned @ lesson.targets[..., part])
+    )
+    count = faded_sums(complete.sum(axis=1).astype(np.float64), _HALF_LIFE_DAYS)
     day = lesson.spacing * lesson.origins.shape[1]
     back = 1 - (lesson.spacing - reach) // day  # rounded up
     source = np.append(np.arange(lesson.origins.shape[0]) - back, lesson.origins.shape[0] - 1)
@@ -143,15 +147,6 @@ def _solved(
     matrix = gram + (penalty + 1e-9)[..., None, None] * np.eye(gram.shape[-1])
     pull = (evidence * variance)[..., None, None] * prior
     return np.asarray(np.linalg.solve(matrix, moment + pull))
-
-
-def _faded(sums: FloatArray) -> FloatArray:
-    """Running sums over the days (axis 1) in which the share of a day halves every eight weeks."""
-    decay = 0.5 ** (1.0 / _HALF_LIFE_DAYS)
-    faded = sums.copy()
-    for day in range(1, faded.shape[1]):
-        faded[:, day] += decay * faded[:, day - 1]
-    return faded
 
 
 def _before(sums: FloatArray, source: IntArray) -> FloatArray:

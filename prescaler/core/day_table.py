@@ -8,7 +8,6 @@ from typing import Final, Literal
 import numpy as np
 
 from prescaler.core.arrays import FloatArray, IntArray
-from prescaler.core.calendar import DAY
 from prescaler.core.history import History
 from prescaler.core.scales import DemandScale
 
@@ -94,11 +93,6 @@ def cells_of(history: History, points: int) -> IntArray:
     calendar = history.calendar
     day = calendar.day[:points] - calendar.day[0]
     return np.asarray(day * calendar.slots + calendar.slot[:points], dtype=np.int64)
-
-
-def days_in(history: History) -> float:
-    """Length of a history in days."""
-    return len(history) * history.step / DAY
 
 
 def smoothed(values: FloatArray, half_width: int) -> FloatArray:

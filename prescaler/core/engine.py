@@ -169,9 +169,11 @@ def roll(
     wanted = reaches(history.step, horizon, apart=len(state.reaches) > 1)
     for reach, part in zip(wanted, state.reaches, strict=True):
         values[reach.covers] = _roll_reach(state, part, history, reach, pool)
+    if not np.isfinite(values).all():
+        raise ForecasterFailed("the stored fit gives no numbers; it will be refitted")
     naive = seasonal_naive(history, state.naive, horizon)
     return Outlook(
-        values=uncrossed(np.maximum(values, 0.0)),
+        values=uncrossed(np.clip(values, 0.0, state.scale.ceiling)),
         peak_ratio=peak_ahead(state.peak, history, horizon),
         naive=np.where(np.isfinite(naive), naive, values[:, MEDIAN]),
         historic_max=float(np.nanmax(history.series.peak)),

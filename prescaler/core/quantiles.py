@@ -11,15 +11,18 @@ MEDIAN: Final = QUANTILES.index(0.5)
 
 
 def weighted_quantiles(values: FloatArray, weights: FloatArray, levels: FloatArray) -> FloatArray:
-    """Empirical quantiles [Q] of a weighted sample.
+    """Empirical quantiles [..., Q] of one sample under one or several sets of weights.
 
-    values, weights: [N], N >= 1, weights >= 0 with a positive sum. Plotting position (k - 0.5)/n
-    with linear interpolation (Hyndman and Fan 1996, type 5), carried over to weights.
+    values: [N], weights: [..., N], N >= 1, weights >= 0 with positive sums. Plotting position
+    (k - 0.5)/n with linear interpolation (Hyndman and Fan 1996, type 5), carried over to weights.
     """
     order = np.argsort(values, kind="stable")
-    ranked, weight = values[order], weights[order]
-    position = (np.cumsum(weight) - 0.5 * weight) / weight.sum()
-    return np.interp(levels, position, ranked)
+    ranked, weight = values[order], weights[..., order]
+    middle = np.cumsum(weight, axis=-1) - 0.5 * weight
+    position = middle / weight.sum(axis=-1, keepdims=True)
+    rows = position.reshape(-1, len(values))
+    found = np.stack([np.interp(levels, row, ranked) for row in rows])
+    return found.reshape(*weights.shape[:-1], len(levels))
 
 
 def quantile_at(values: FloatArray | Float32Array, quantile: float) -> FloatArray:

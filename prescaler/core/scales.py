@@ -39,6 +39,11 @@ class DemandScale:
         """What is added before a logarithm, load units."""
         return _OFFSET * self.typical
 
+    @property
+    def ceiling(self) -> float:
+        """No forecast lies above this, load units."""
+        return _CEILING * self.highest
+
     def forward(self, demand: FloatArray, kind: Kind) -> FloatArray:
         """Demand [...] to a scale; NaN stays NaN."""
         level = np.maximum(demand, 0.0) / self.typical
@@ -50,4 +55,4 @@ class DemandScale:
             level = np.exp(np.minimum(values, 50.0)) - _OFFSET
         else:
             level = np.square(np.maximum(values, 0.0))
-        return np.asarray(np.clip(level * self.typical, 0.0, _CEILING * self.highest))
+        return np.asarray(np.clip(level * self.typical, 0.0, self.ceiling))

@@ -90,13 +90,8 @@ def _fitted(fold: Fold, cutoff: datetime, plan: BacktestPlan, model: Model) -> I
     return Issue(cutoff, whole=True, values=values.astype(np.float32))
 
 
-def scores_of(result: Backtest) -> dict[str, BucketScore]:
-    """Scores by bucket: up to an hour from the roll grid, beyond from the day grid."""
-    return scores(result.series, *(cases(result.series, x) for x in (result.whole, result.short)))
-
-
 def scores(series: Series, whole: Cases, short: Cases) -> dict[str, BucketScore]:
-    """As `scores_of`, from the cases of both grids."""
+    """Scores by bucket: up to an hour from the roll grid, beyond from the day grid."""
     long, near = score(series, whole), score(series, short)
     return {b: near[b] if b in _SHORT_BUCKETS and b in near else s for b, s in long.items()}
 

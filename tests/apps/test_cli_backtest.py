@@ -92,6 +92,23 @@ def test_a_known_forecaster_may_stand_beside(run: Run, trace: Path, tmp_path: Pa
     assert 0 <= other["24h"]["reached"]["0.95"] <= 1
 
 
+def test_one_that_cannot_be_fitted_anywhere_is_said_so(run: Run, tmp_path: Path) -> None:
+    """Two days of every third hour: enough for us, too little for Holt-Winters."""
+    values = daily_demand(2.7, step=pd.Timedelta("1h").to_pytimedelta())
+    stamps = pd.date_range("2026-03-01", periods=len(values), freq="1h", tz="UTC")
+    path = tmp_path / "short.csv"
+    rows = (f"{at:%Y-%m-%dT%H:%M:%SZ},{v:.3f}" for at, v in zip(stamps, values, strict=True))
+    path.write_text("\n".join(["timestamp,value", *rows, ""]))
+
+    _, said, _ = run(
+        *("--csv", str(path), "--out", str(tmp_path / "o"), "--cutoffs", "2"),
+        *("--roll-every", "1d", "--processes", "1", "--history", "40h"),
+        *("--beside", "holt_winters"),
+    )
+
+    assert "holt_winters could not be fitted at any cutoff" in said
+
+
 def test_json_is_one_document(run: Run, trace: Path, tmp_path: Path) -> None:
     code, said, _ = run(
         "--csv",
@@ -119,6 +136,10 @@ def test_json_is_one_document(run: Run, trace: Path, tmp_path: Path) -> None:
         ({"--csv": "none.csv"}, 4, "cannot be read"),
         ({"--timezone": "Mars/Olympus"}, 2, "no zone"),
         ({"--step": "5"}, 2, "not a duration"),
+        ({"--step": "90m"}, 2, "multiple of the trace's 1h"),
+        ({"--step": "5h"}, 2, "divide a day"),
+        ({"--processes": "-1"}, 2, "greater than or equal to 0"),
+        ({"--out": "/proc/nothing"}, 2, "--out /proc/nothing"),
         ({"--cutoffs": "1"}, 2, "at least 2"),
         ({"--horizon": "0s"}, 2, "longer than nothing"),
     ],

@@ -241,3 +241,20 @@ def test_a_copy_looks_further_back_where_yesterday_is_a_hole() -> None:
     curve = curve_of(day, table)
 
     np.testing.assert_array_equal(curve[8:12], np.repeat(table.logs["none"][7:8], 4, axis=0))
+
+
+@forecasters
+def test_a_fit_means_the_same_days_when_the_window_has_moved_on(forecaster: Forecaster) -> None:
+    """Production looks 56 days back: at midnight, between two refits, the first day falls out."""
+    values, scale, ahead = daily_demand(40), DemandScale(100.0, 500.0), 2 * 288
+    whole, moved = (
+        day_table(History.of(Series(start, STEP, seen, seen), PARIS, ahead), scale, ahead)
+        for start, seen in ((MONDAY, values), (MONDAY + 2 * DAY, values[ahead:]))
+    )
+    learnt, days = forecaster.fit(whole), np.arange(35, 40)
+
+    before = forecaster.curve(whole.asked(days), learnt)
+    after = forecaster.curve(moved.asked(days - 2), learnt)
+
+    of_all_there_is = forecaster.name == "level"
+    np.testing.assert_allclose(after, before, atol=0.05 if of_all_there_is else 1e-12)

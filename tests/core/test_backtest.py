@@ -107,8 +107,6 @@ def test_a_fold_shows_nothing_behind_the_cutoff() -> None:
 
     assert known.cutoff == cutoff
     assert len(known) == 701
-    np.testing.assert_array_equal(fold(series).truth(cutoff, 3), series.mean[701:704])
-    assert np.isnan(fold(series).truth(series.end - 2 * HOURLY, 3)[1:]).all()
 
 
 def test_a_fold_forgets_what_is_older_than_its_reach() -> None:

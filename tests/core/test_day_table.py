@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from prescaler.core.arrays import FloatArray
-from prescaler.core.day_table import DayTable, cells_of, day_table, days_in, smoothed
+from prescaler.core.day_table import DayTable, cells_of, day_table, smoothed
 from prescaler.core.history import History
 from prescaler.core.scales import DemandScale
 from tests.support.builders import MINUTE, MONDAY, PARIS, daily_demand, series
@@ -104,10 +104,6 @@ def test_only_the_rows_that_are_asked_for_are_given() -> None:
 
     np.testing.assert_array_equal(asked.lagged(2), whole.lagged(2)[[3, 8]])
     assert asked.lags((1, 2)).shape == (2, 2, 24)
-
-
-def test_the_length_of_a_history_is_told_in_days() -> None:
-    assert days_in(hourly(np.ones(36))) == 1.5
 
 
 def plain_smoothed(values: FloatArray, width: int) -> FloatArray:

@@ -478,3 +478,23 @@ def test_a_long_trailing_gap_leaves_shape_and_width(days: float) -> None:
     assert error_of(said[:, MEDIAN], values[30 * 288 :]) < 0.15
     upper = said[:, QUANTILES.index(0.95)]
     assert ((upper - said[:, MEDIAN]) / said[:, MEDIAN]).mean() > 0.04
+
+
+def test_no_quantile_lies_above_the_ceiling() -> None:
+    random = np.random.default_rng(5)
+    values = daily_demand(12) * np.exp(3.0 * random.standard_normal(12 * 288))
+
+    said = outlook_of(history(values, ahead=288), 288).values
+
+    assert said.max() <= 3.0 * values.max()
+
+
+def test_a_fit_that_gives_no_numbers_is_a_named_error() -> None:
+    known = history(daily_demand(12))
+    state = refit(known, H)
+    part = state.reaches[0]
+    nothing = replace(part.learnt, coefficients=np.full_like(part.learnt.coefficients, np.nan))
+    broken = replace(state, reaches=(replace(part, learnt=nothing), *state.reaches[1:]))
+
+    with pytest.raises(ForecasterFailed, match="no numbers"):
+        roll(broken, known, H)

@@ -56,3 +56,12 @@ def test_others_lie_between_their_neighbours(quantile: float) -> None:
     below = [i for i, q in enumerate(QUANTILES) if q <= quantile]
     above = [i for i, q in enumerate(QUANTILES) if q >= quantile]
     assert (max(below) if below else 0) <= found <= (min(above) if above else 7)
+
+
+def test_several_sets_of_weights_are_several_samples() -> None:
+    values, weights = np.array([3.0, 1.0, 2.0]), np.array([[1.0, 1.0, 1.0], [5.0, 1.0, 1.0]])
+
+    found = weighted_quantiles(values, weights, LEVELS)
+
+    for row, weight in zip(found, weights, strict=True):
+        np.testing.assert_array_equal(row, weighted_quantiles(values, weight, LEVELS))

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
 from enum import StrEnum
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +21,7 @@ from prescaler.adapters.heap import keep_freed_memory
 from prescaler.adapters.peers.holt_winters import HoltWinters
 from prescaler.apps.cli.options import ERR, OUT, Config, Debug, Json, print_json
 from prescaler.core.backtest import BacktestPlan, Fold
-from prescaler.core.durations import parse_duration
+from prescaler.core.durations import format_duration, parse_duration
 from prescaler.core.errors import BadParameter
 from prescaler.core.series import coarsen
 from prescaler.usecases.backtest import Backtest, backtest, summary
@@ -56,7 +57,7 @@ def run(
     beside: Annotated[
         Beside | None, typer.Option(help="A known forecaster to compare with.")
     ] = None,
-    processes: Annotated[int, typer.Option(help="0: one for each core.")] = 0,
+    processes: Annotated[int, typer.Option(min=0, help="0: one for each core.")] = 0,
     plot: Annotated[Path | None, typer.Option(help="A picture: PNG, SVG or PDF.")] = None,
     config: Config = None,
     as_json: Json = False,
@@ -76,12 +77,13 @@ def run(
     )
     _check(plan)
     fine = read_trace(csv)
-    series = coarsen(fine, max(fine.step, parse_duration(step))).from_first_observation()
+    series = coarsen(fine, _grid(fine.step, parse_duration(step))).from_first_observation()
+    _make(out)
     fold = Fold(series, _zone(timezone), country, plan.history)
     result, other = _played(fold, plan, processes, beside)
     found = summary(result)
     if other is not None and beside is not None:
-        found["beside"] = {beside.value: summary(other)["scores"]}
+        found["beside"] = {beside.value: summary(other)["scores"] if other.whole else {}}
     _write(out, result, found)
     if plot is not None:
         plot_forecasts(plot, series, result.whole, f"{csv.name}: forecasts of the past")
@@ -98,6 +100,25 @@ def _check(plan: BacktestPlan) -> None:
         raise BadParameter(f"--cutoffs {plan.cutoffs}: at least {_LEAST_CUTOFFS} are needed")
     if not plan.horizon or not plan.roll_every:
         raise BadParameter("--horizon and --roll-every must be longer than nothing")
+
+
+def _grid(own: timedelta, wanted: timedelta) -> timedelta:
+    """The step that is asked for, or the trace's own where that is coarser."""
+    step = max(own, wanted)
+    if step % own or timedelta(days=1) % step:
+        raise BadParameter(
+            f"--step {format_duration(wanted)} must divide a day and be a multiple of the trace's "
+            f"{format_duration(own)}"
+        )
+    return step
+
+
+def _make(out: Path) -> None:
+    """Before the work, so that none is lost to a folder that cannot be made."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadParameter(f"--out {out}: {error}") from error
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -126,7 +147,6 @@ def _played(
 
 def _write(out: Path, result: Backtest, found: dict[str, Any]) -> None:
     try:
-        out.mkdir(parents=True, exist_ok=True)
         write_forecasts(out / "forecasts.csv.gz", result.series, result.whole)
         write_forecasts(out / "short.csv.gz", result.series, result.short)
         text = orjson.dumps(found, option=orjson.OPT_INDENT_2)
@@ -147,6 +167,8 @@ def _show(found: dict[str, Any], out: Path) -> None:
             *reached,
         )
     for name, scores in found.get("beside", {}).items():
+        if not scores:
+            OUT.print(f"{name} could not be fitted at any cutoff")
         for bucket, score in scores.items():
             row = (
                 f"{score['instants']:,}",

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from prescaler.core.arrays import FloatArray
-from prescaler.core.averages import weighted_mean, weighted_median
+from prescaler.core.averages import faded_sums, weighted_mean, weighted_median
 from prescaler.core.day_table import DayTable
 from prescaler.core.forecasters.base import Parameters
 
@@ -32,7 +32,10 @@ class DayRegression:
     memory_days: int = 1
 
     def fit(self, table: DayTable) -> Parameters:
-        """Coefficients [D, F] of every row of the table, behind the cutoff those of today."""
+        """Coefficients [D, F] of every row of the table, behind the cutoff those of today.
+
+        first_day: [1] the day of row 0; a later roll sees another window of days.
+        """
         whole = table.asked(np.arange(table.days))
         features, base = _features(whole)
         target = whole.logs["none"] - base
@@ -40,18 +43,22 @@ class DayRegression:
         spread = 1.4826 * np.median(np.abs(target[known])) + 1e-9 if known.any() else 1.0
         target = np.where(known, np.clip(target, -_CLIP * spread, _CLIP * spread), 0.0)
         masked = np.where(known[..., None], features, 0.0)
-        gram = _faded(np.swapaxes(masked, 1, 2) @ masked)
-        moment = _faded((np.swapaxes(masked, 1, 2) @ target[..., None])[..., 0])
-        learnt = _solved(gram, moment, _faded(known.sum(axis=1).astype(np.float64)))
+        turned = np.swapaxes(masked, 1, 2)
+        gram = faded_sums(turned @ masked, _HALF_LIFE_DAYS)
+        moment = faded_sums((turned @ target[..., None])[..., 0], _HALF_LIFE_DAYS)
+        count = faded_sums(known.sum(axis=1).astype(np.float64), _HALF_LIFE_DAYS)
+        learnt = _solved(gram, moment, count)
         behind = np.minimum(np.arange(table.days) - 1 - table.gap, table.present - 1)
         behind = np.where(np.arange(table.days) > table.present, table.present - 1, behind)
-        return {"coefficients": np.where((behind >= 0)[:, None], learnt[np.maximum(behind, 0)], 0)}
+        usable = np.where((behind >= 0)[:, None], learnt[np.maximum(behind, 0)], 0.0)
+        return {"coefficients": usable, "first_day": np.array([float(table.first_day)])}
 
     def curve(self, table: DayTable, parameters: Parameters) -> FloatArray:
         """The base plus what the regression adds."""
         features, base = _features(table)
         coefficients = parameters["coefficients"]
-        rows = np.minimum(table.rows, len(coefficients) - 1)
+        moved = table.first_day - int(parameters["first_day"][0])
+        rows = np.clip(table.rows + moved, 0, len(coefficients) - 1)
         return base + (features @ coefficients[rows][:, :, None])[..., 0]
 
 
@@ -78,15 +85,6 @@ def _features(table: DayTable) -> tuple[FloatArray, FloatArray]:
     deviations = [np.where(np.isfinite(c), c - base, 0.0) for c in columns]
     found = np.stack([*deviations, np.ones_like(base)], axis=-1)
     return np.where(np.isfinite(base)[..., None], found, 0.0), base
-
-
-def _faded(sums: FloatArray) -> FloatArray:
-    """Running sums along the rows in which a day's share halves every eight weeks."""
-    decay = 0.5 ** (1.0 / _HALF_LIFE_DAYS)
-    faded = sums.copy()
-    for row in range(1, len(faded)):
-        faded[row] += decay * faded[row - 1]
-    return faded
 
 
 def _solved(gram: FloatArray, moment: FloatArray, count: FloatArray) -> FloatArray:
