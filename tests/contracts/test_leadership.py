@@ -52,6 +52,16 @@ def test_there_is_at_most_one_leader(url: str) -> None:
     two.release()
 
 
+def test_a_released_leadership_is_free_at_once(url: str) -> None:
+    one, two = candidate(url), candidate(url)
+
+    for _ in range(20):
+        assert one.acquire()
+        one.release()
+        assert two.acquire()
+        two.release()
+
+
 def test_giving_up_twice_or_without_having_it_is_harmless(url: str) -> None:
     one = candidate(url)
     one.release()

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import IO, Final
 
 import sqlalchemy as sa
+import structlog
 
 from prescaler.adapters.database.engine import Database
 from prescaler.core.errors import StoreUnreachable
 
 _LEADER_LOCK: Final = 0x7072_6573_6361_6C02
+_LOG: Final = structlog.get_logger()
 
 
 class PostgresLeadership:
@@ -37,11 +39,17 @@ class PostgresLeadership:
             raise StoreUnreachable(f"leadership: {self._database.place}: {error.orig}") from error
 
     def release(self) -> None:
-        """Close the connection, which frees the lock."""
-        if self._connection is not None:
-            self._connection.invalidate()
-            self._connection.close()
-            self._connection = None
+        """Unlock, so that a follower may lead at once, and close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            if not connection.invalidated:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(_LEADER_LOCK)))
+        except sa.exc.DBAPIError:
+            _LOG.info("leadership_connection_lost", place=self._database.place)
+        connection.invalidate()
+        connection.close()
 
     def _try(self) -> bool:
         connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
