@@ -5,12 +5,13 @@ Every method may raise the errors of its kind (`SourceError`, `StoreError`) besi
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from prescaler.core.control import Control, LastValid
 from prescaler.core.engine import ModelState
 from prescaler.core.forecast import Forecast, Origin
+from prescaler.core.jobs import STALE_AFTER, Job, JobKind, JobState
 from prescaler.core.records import (
     AuditEntry,
     HistoryVersion,
@@ -176,6 +177,81 @@ class DecisionStore(Protocol):
 
         Forgets whole days before `keep_from`. Gives how many entries were packed.
         """
+        ...
+
+
+class JobStore(Protocol):
+    """Long work: what was asked for, how far it is, what came of it."""
+
+    def create(self, job: Job) -> None:
+        """Store a new job; one with an id that is already there is left as it is."""
+        ...
+
+    def get(self, job: UUID) -> Job | None:
+        """The job of an id, with its result."""
+        ...
+
+    def find(
+        self, kind: JobKind | None = None, *, subject: str | None = None, limit: int = 100
+    ) -> Sequence[Job]:
+        """Jobs, newest first, without their results."""
+        ...
+
+    def claim(
+        self, job: UUID, owner: str, now: datetime, stale_after: timedelta = STALE_AFTER
+    ) -> Job | None:
+        """Make it run under this owner; None where another one has it, or it has ended.
+
+        A running job that was not heard of for `stale_after` may be taken over. An owner may claim
+        again what it has.
+        """
+        ...
+
+    def report(
+        self,
+        job: UUID,
+        owner: str,
+        now: datetime,
+        *,
+        progress: float,
+        stage: str = "",
+        checkpoint: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Say how far it is; False where it should stop, because somebody asked for that.
+
+        Without a checkpoint the last one stays.
+
+        Raises:
+            ChangedMeanwhile: it has ended, or another owner has taken it over.
+        """
+        ...
+
+    def finish(
+        self,
+        job: UUID,
+        owner: str,
+        now: datetime,
+        state: JobState,
+        *,
+        result: Mapping[str, Any] | None = None,
+        error: str | None = None,
+    ) -> None:
+        """End it: done with a result, failed with an error, or cancelled.
+
+        Raises:
+            ChangedMeanwhile: it has ended, or another owner has taken it over.
+        """
+        ...
+
+    def cancel(self, job: UUID, now: datetime) -> Job | None:
+        """Ask it to stop: one that waits ends at once, a running one at its next report.
+
+        None where there is no such job; one that has ended stays as it is.
+        """
+        ...
+
+    def forget(self, before: datetime, limit: int = 100) -> int:
+        """Remove at most `limit` ended jobs last touched before an instant; gives how many."""
         ...
 
 

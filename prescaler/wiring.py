@@ -12,6 +12,7 @@ from prescaler.adapters.database.decisions import DatabaseDecisions
 from prescaler.adapters.database.demand import DatabaseDemand
 from prescaler.adapters.database.engine import Database
 from prescaler.adapters.database.forecasts import DatabaseForecasts
+from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.leadership import leadership_on
 from prescaler.adapters.database.workloads import DatabaseWorkloads
 from prescaler.adapters.memory import MemoryDemand, MemoryForecasts, MemoryWorkloads
@@ -31,6 +32,7 @@ from prescaler.ports import (
     DemandSource,
     DemandStore,
     ForecastStore,
+    JobStore,
     Leadership,
     SnapshotStore,
     WorkloadStore,
@@ -49,6 +51,7 @@ class Stores:
     controls: ControlStore
     audit: AuditStore
     decisions: DecisionStore
+    jobs: JobStore
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def open_stores(url: str, *, pool_size: int = 5) -> Stores:
         controls=DatabaseControl(database),
         audit=DatabaseAudit(database),
         decisions=DatabaseDecisions(database),
+        jobs=DatabaseJobs(database),
     )
 
 

@@ -11,6 +11,7 @@ from prescaler.adapters.database.decisions import DatabaseDecisions
 from prescaler.adapters.database.demand import DatabaseDemand
 from prescaler.adapters.database.engine import Database
 from prescaler.adapters.database.forecasts import DatabaseForecasts
+from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.schema import upgrade
 from prescaler.adapters.database.workloads import DatabaseWorkloads
 from prescaler.adapters.memory import (
@@ -20,12 +21,14 @@ from prescaler.adapters.memory import (
     MemoryForecasts,
     MemoryWorkloads,
 )
+from prescaler.adapters.memory_jobs import MemoryJobs
 from prescaler.ports import (
     AuditStore,
     ControlStore,
     DecisionStore,
     DemandStore,
     ForecastStore,
+    JobStore,
     WorkloadStore,
 )
 
@@ -41,6 +44,7 @@ class AllStores:
     controls: ControlStore
     audit: AuditStore
     decisions: DecisionStore
+    jobs: JobStore
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -56,6 +60,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AllStores
             control,
             control,
             MemoryDecisions(),
+            MemoryJobs(),
         )
         return
     if request.param == "sqlite":
@@ -78,4 +83,5 @@ def on_database(kind: str, database: Database) -> AllStores:
         DatabaseControl(database),
         DatabaseAudit(database),
         DatabaseDecisions(database),
+        DatabaseJobs(database),
     )

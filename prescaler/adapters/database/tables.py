@@ -151,3 +151,23 @@ audit = sa.Table(
     sa.Column("before", sa.Text, nullable=True),
     sa.Column("after", sa.Text, nullable=True),
 )
+
+job = sa.Table(
+    "job",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("subject", sa.String(200), nullable=False),
+    sa.Column("author", sa.String(200), nullable=False),
+    sa.Column("created_at", Instant, nullable=False, index=True),
+    sa.Column("touched_at", Instant, nullable=False),
+    sa.Column("request", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("progress", sa.Float, nullable=False),
+    sa.Column("stage", sa.String(200), nullable=False),
+    sa.Column("checkpoint", sa.JSON, nullable=True),
+    sa.Column("result", sa.LargeBinary, nullable=True, comment="deflated JSON"),
+    sa.Column("error", sa.Text, nullable=True),
+    sa.Column("cancel_asked", sa.Boolean, nullable=False),
+    sa.Column("owner", sa.String(100), nullable=True),
+)

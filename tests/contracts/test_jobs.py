@@ -1,0 +1,156 @@
+"""One suite for every job store."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from prescaler.core.errors import ChangedMeanwhile
+from prescaler.core.jobs import Job, JobKind, JobState
+from tests.contracts.conftest import AllStores
+from tests.support.builders import MONDAY
+
+SECOND = timedelta(seconds=1)
+
+
+def asked(number: int = 1, **changes: object) -> Job:
+    made = Job(
+        id=UUID(int=number),
+        kind=JobKind.BACKFILL,
+        subject="web",
+        author="ada",
+        created_at=MONDAY + number * SECOND,
+        touched_at=MONDAY + number * SECOND,
+        request={"since": "400d", "every": None},
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def test_a_job_is_read_back(stores: AllStores) -> None:
+    stores.jobs.create(asked())
+    stores.jobs.create(asked(author="somebody who comes second"))
+
+    assert stores.jobs.get(UUID(int=1)) == asked()
+    assert stores.jobs.get(uuid4()) is None
+
+
+def test_jobs_are_found_newest_first_by_kind_and_subject(stores: AllStores) -> None:
+    stores.jobs.create(asked(1))
+    stores.jobs.create(asked(2, kind=JobKind.REPLAY))
+    stores.jobs.create(asked(3, subject="api"))
+
+    def numbers(**how: object) -> list[int]:
+        return [job.id.int for job in stores.jobs.find(**how)]  # type: ignore[arg-type]
+
+    assert numbers() == [3, 2, 1]
+    assert numbers(limit=2) == [3, 2]
+    assert numbers(kind=JobKind.BACKFILL) == [3, 1]
+    assert numbers(subject="web") == [2, 1]
+    assert numbers(kind=JobKind.REPLAY, subject="api") == []
+
+
+def test_only_one_owner_runs_a_job(stores: AllStores) -> None:
+    stores.jobs.create(asked())
+
+    claimed = stores.jobs.claim(UUID(int=1), "one", MONDAY)
+
+    assert claimed is not None
+    assert (claimed.state, claimed.owner, claimed.touched_at) == (JobState.RUNNING, "one", MONDAY)
+    assert stores.jobs.claim(UUID(int=1), "two", MONDAY + SECOND) is None
+    assert stores.jobs.claim(UUID(int=1), "one", MONDAY + SECOND) is not None
+    assert stores.jobs.claim(uuid4(), "one", MONDAY) is None
+
+
+def test_many_claim_at_once_and_one_gets_it(stores: AllStores) -> None:
+    if stores.kind == "memory":
+        return
+    stores.jobs.create(asked())
+    owners = [f"worker {n}" for n in range(6)]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda o: stores.jobs.claim(UUID(int=1), o, MONDAY), owners))
+
+    assert sum(job is not None for job in found) == 1
+
+
+def test_a_silent_owner_loses_its_job_and_the_checkpoint_stays(stores: AllStores) -> None:
+    stores.jobs.create(asked())
+    stores.jobs.claim(UUID(int=1), "one", MONDAY)
+    stores.jobs.report(UUID(int=1), "one", MONDAY, progress=0.5, checkpoint={"day": 12})
+    stores.jobs.report(UUID(int=1), "one", MONDAY + 10 * SECOND, progress=0.6, stage="day 13")
+
+    assert stores.jobs.claim(UUID(int=1), "two", MONDAY + 69 * SECOND) is None
+    taken = stores.jobs.claim(UUID(int=1), "two", MONDAY + 70 * SECOND)
+
+    assert taken is not None
+    assert (taken.checkpoint, taken.progress, taken.stage) == ({"day": 12}, 0.6, "day 13")
+    with pytest.raises(ChangedMeanwhile):
+        stores.jobs.report(UUID(int=1), "one", MONDAY + 71 * SECOND, progress=0.7)
+    with pytest.raises(ChangedMeanwhile):
+        stores.jobs.finish(UUID(int=1), "one", MONDAY + 71 * SECOND, JobState.DONE)
+
+
+def test_a_job_ends_with_its_result(stores: AllStores) -> None:
+    stores.jobs.create(asked())
+    stores.jobs.claim(UUID(int=1), "one", MONDAY)
+
+    stores.jobs.finish(UUID(int=1), "one", MONDAY + SECOND, JobState.DONE, result={"arms": [1.5]})
+
+    found = stores.jobs.get(UUID(int=1))
+    assert found is not None
+    assert (found.state, found.progress, found.result) == (JobState.DONE, 1.0, {"arms": [1.5]})
+    assert stores.jobs.find()[0].result is None
+    assert stores.jobs.claim(UUID(int=1), "one", MONDAY + SECOND) is None
+    with pytest.raises(ChangedMeanwhile):
+        stores.jobs.report(UUID(int=1), "one", MONDAY, progress=0.1)
+
+
+def test_a_failed_job_says_why(stores: AllStores) -> None:
+    stores.jobs.create(asked())
+    stores.jobs.claim(UUID(int=1), "one", MONDAY)
+    stores.jobs.report(UUID(int=1), "one", MONDAY, progress=0.25, stage="x" * 500)
+
+    stores.jobs.finish(UUID(int=1), "one", MONDAY, JobState.FAILED, error="the source is gone")
+
+    found = stores.jobs.get(UUID(int=1))
+    assert found is not None
+    assert (found.error, found.progress, len(found.stage)) == ("the source is gone", 0.25, 200)
+
+
+def test_a_waiting_job_is_cancelled_at_once(stores: AllStores) -> None:
+    stores.jobs.create(asked())
+
+    found = stores.jobs.cancel(UUID(int=1), MONDAY + 5 * SECOND)
+
+    assert found is not None
+    assert (found.state, found.cancel_asked) == (JobState.CANCELLED, True)
+    assert stores.jobs.claim(UUID(int=1), "one", MONDAY) is None
+    assert stores.jobs.cancel(UUID(int=1), MONDAY + 6 * SECOND) == found
+    assert stores.jobs.cancel(uuid4(), MONDAY) is None
+
+
+def test_a_running_job_hears_of_it_at_its_next_report(stores: AllStores) -> None:
+    stores.jobs.create(asked())
+    stores.jobs.claim(UUID(int=1), "one", MONDAY)
+    assert stores.jobs.report(UUID(int=1), "one", MONDAY, progress=0.1)
+
+    found = stores.jobs.cancel(UUID(int=1), MONDAY)
+
+    assert found is not None
+    assert found.state is JobState.RUNNING
+    assert not stores.jobs.report(UUID(int=1), "one", MONDAY, progress=0.2)
+    stores.jobs.finish(UUID(int=1), "one", MONDAY, JobState.CANCELLED)
+
+
+def test_only_ended_jobs_are_forgotten_a_few_at_a_time(stores: AllStores) -> None:
+    for number in range(1, 6):
+        stores.jobs.create(asked(number))
+        if number < 5:
+            stores.jobs.cancel(UUID(int=number), MONDAY + number * SECOND)
+
+    assert stores.jobs.forget(MONDAY + 4 * SECOND, limit=2) == 2
+    assert stores.jobs.forget(MONDAY + 4 * SECOND, limit=2) == 1
+    assert stores.jobs.forget(MONDAY + 4 * SECOND) == 0
+    assert {job.id.int for job in stores.jobs.find()} == {4, 5}
