@@ -1,0 +1,1 @@
+"""A past (or invented) period played again under another policy."""
