@@ -4,7 +4,7 @@ Every method may raise the errors of its kind (`SourceError`, `StoreError`) besi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -18,7 +18,9 @@ from prescaler.core.records import (
     LoggedDecision,
     RunStatus,
     ServingState,
+    UnscoredRun,
 )
+from prescaler.core.score_days import DayScores, ScoreDay
 from prescaler.core.series import Series
 from prescaler.core.workload import Workload
 
@@ -124,6 +126,41 @@ class ForecastStore(Protocol):
 
     def state(self, version: HistoryVersion) -> ModelState | None:
         """The engine's last refit; None where there is none that this release can read."""
+        ...
+
+
+class ScoreStore(Protocol):
+    """How good stored forecasts were, by day and bucket of leads; each pair is counted once."""
+
+    def unscored(
+        self, version: HistoryVersion, origin: Origin, before: datetime, limit: int
+    ) -> Sequence[UnscoredRun]:
+        """Kept runs with values for before an instant that were not scored, oldest cutoff first.
+
+        A run that cannot be read back is not given, and never will be again.
+        """
+        ...
+
+    def add(
+        self,
+        version: HistoryVersion,
+        origin: Origin,
+        scores: DayScores,
+        progress: Mapping[datetime, tuple[datetime, datetime | None]],
+    ) -> bool:
+        """Add sums and move runs on, all or nothing.
+
+        progress: cutoff -> where its scoring had got to, and where it is now (None: at its end).
+        False, and nothing is added, where somebody else has moved one of them meanwhile.
+        """
+        ...
+
+    def between(self, version: HistoryVersion, start: date, end: date) -> Sequence[ScoreDay]:
+        """Scores of the UTC days in [start, end), ascending by day."""
+        ...
+
+    def forget(self, version: HistoryVersion, origin: Origin) -> None:
+        """Drop the scores of an origin and score its runs anew: history was corrected."""
         ...
 
 

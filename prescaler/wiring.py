@@ -14,6 +14,7 @@ from prescaler.adapters.database.engine import Database
 from prescaler.adapters.database.forecasts import DatabaseForecasts
 from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.leadership import leadership_on
+from prescaler.adapters.database.scores import DatabaseScores
 from prescaler.adapters.database.workloads import DatabaseWorkloads
 from prescaler.adapters.memory import MemoryDemand, MemoryForecasts, MemoryWorkloads
 from prescaler.adapters.prometheus.access import PrometheusAccess, Secret
@@ -34,10 +35,12 @@ from prescaler.ports import (
     ForecastStore,
     JobStore,
     Leadership,
+    ScoreStore,
     SnapshotStore,
     WorkloadStore,
 )
 from prescaler.usecases.forecast_workload import ForecastPorts
+from prescaler.usecases.score_forecasts import ScorePorts
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Stores:
     audit: AuditStore
     decisions: DecisionStore
     jobs: JobStore
+    scores: ScoreStore
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def open_stores(url: str, *, pool_size: int = 5) -> Stores:
         audit=DatabaseAudit(database),
         decisions=DatabaseDecisions(database),
         jobs=DatabaseJobs(database),
+        scores=DatabaseScores(database),
     )
 
 
@@ -148,6 +153,11 @@ class WorkerResources:
             demand=self.stores.demand,
             forecasts=self.stores.forecasts,
         )
+
+    @property
+    def score_ports(self) -> ScorePorts:
+        """The ports of scoring."""
+        return ScorePorts(self.stores.demand, self.stores.scores)
 
 
 @lru_cache(maxsize=1)

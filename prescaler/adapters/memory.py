@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
 from prescaler.core.control import Control, LastValid
@@ -16,7 +16,9 @@ from prescaler.core.records import (
     LoggedDecision,
     RunStatus,
     ServingState,
+    UnscoredRun,
 )
+from prescaler.core.score_days import DayScores, ScoreDay, ScoreSums
 from prescaler.core.series import Series, missing_series, overlay
 from prescaler.core.workload import Workload
 
@@ -131,6 +133,11 @@ class MemoryForecasts:
         runs = self._runs.get((version.id, Origin.LIVE), {})
         return sorted(cutoff for cutoff in runs if start <= cutoff < end)
 
+    def runs(self, version: HistoryVersion, origin: Origin) -> Sequence[Forecast]:
+        """Every run of an origin, ascending by cutoff."""
+        runs = self._runs.get((version.id, origin), {})
+        return [runs[cutoff] for cutoff in sorted(runs)]
+
     def newest_cutoffs(self) -> Mapping[int, datetime]:
         """Newest live cutoff by version id."""
         live = {key: runs for (key, origin), runs in self._runs.items() if origin is Origin.LIVE}
@@ -143,6 +150,66 @@ class MemoryForecasts:
     def state(self, version: HistoryVersion) -> ModelState | None:
         """The engine's last refit."""
         return self._states.get(version.id)
+
+
+class MemoryScores:
+    """`ScoreStore` in memory, on the forecasts of a `MemoryForecasts`."""
+
+    def __init__(self, forecasts: MemoryForecasts) -> None:
+        self._forecasts = forecasts
+        self._moved: dict[tuple[int, Origin, datetime], datetime | None] = {}
+        self._sums: dict[tuple[int, date, Origin, str], ScoreSums] = {}
+
+    def unscored(
+        self, version: HistoryVersion, origin: Origin, before: datetime, limit: int
+    ) -> Sequence[UnscoredRun]:
+        """Runs with values for before an instant that were not scored, oldest first."""
+        found = [
+            UnscoredRun(start, run)
+            for run in self._forecasts.runs(version, origin)
+            if (start := self._start(version, origin, run)) is not None and start < before
+        ]
+        return found[:limit]
+
+    def add(
+        self,
+        version: HistoryVersion,
+        origin: Origin,
+        scores: DayScores,
+        progress: Mapping[datetime, tuple[datetime, datetime | None]],
+    ) -> bool:
+        """Add sums and move runs on, all or nothing."""
+        runs = {run.cutoff: run for run in self._forecasts.runs(version, origin)}
+        for cutoff, (before, _) in progress.items():
+            if cutoff not in runs or self._start(version, origin, runs[cutoff]) != before:
+                return False
+        self._moved |= {(version.id, origin, c): after for c, (_, after) in progress.items()}
+        for (day, bucket), sums in scores.items():
+            key = (version.id, day, origin, bucket)
+            self._sums[key] = self._sums.get(key, ScoreSums.none()) + sums
+        return True
+
+    def between(self, version: HistoryVersion, start: date, end: date) -> Sequence[ScoreDay]:
+        """Scores of the UTC days in [start, end), ascending by day."""
+        return [
+            ScoreDay(day, origin, bucket, sums)
+            for (key, day, origin, bucket), sums in sorted(
+                self._sums.items(), key=lambda item: item[0]
+            )
+            if key == version.id and start <= day < end
+        ]
+
+    def forget(self, version: HistoryVersion, origin: Origin) -> None:
+        """Drop the scores of an origin and score its runs anew."""
+        self._sums = {
+            key: sums
+            for key, sums in self._sums.items()
+            if (key[0], key[2]) != (version.id, origin)
+        }
+        self._moved = {k: v for k, v in self._moved.items() if k[:2] != (version.id, origin)}
+
+    def _start(self, version: HistoryVersion, origin: Origin, run: Forecast) -> datetime | None:
+        return self._moved.get((version.id, origin, run.cutoff), run.first_valid_at)
 
 
 class MemoryControl:

@@ -33,6 +33,7 @@ from prescaler.core.forecast import Basis, Forecast, Origin
 from prescaler.core.instants import format_instant, from_epoch, parse_instant, to_epoch
 from prescaler.core.policy import Mode
 from prescaler.core.records import LoggedDecision, Outcome, RunStatus, SourceFailure
+from prescaler.core.score_days import WIDTH
 
 _FORM: Final = 1
 _LEVEL: Final = 6
@@ -123,6 +124,26 @@ def unpack_forecast(
         track_record=meta.get("track_record", {}),
         quantiles=tuple(meta["quantiles"]),
     )
+
+
+def pack_sums(row: FloatArray) -> bytes:
+    """Sums of scores, in full: they are added to again and again."""
+    return zlib.compress(struct.pack("<B", _FORM) + row.astype("<f8").tobytes(), _LEVEL)
+
+
+def unpack_sums(payload: bytes) -> FloatArray:
+    """The reverse of `pack_sums`.
+
+    Raises:
+        StoreDamaged: as for arrays.
+    """
+    try:
+        body = zlib.decompress(payload)
+        if body[0] != _FORM or len(body) != 1 + 8 * WIDTH:
+            raise StoreDamaged(f"stored scores have form {body[0]} and {len(body)} bytes")
+        return np.frombuffer(body, dtype="<f8", offset=1).astype(np.float64)
+    except (zlib.error, ValueError, IndexError) as error:
+        raise StoreDamaged(f"stored scores cannot be read back ({error})") from error
 
 
 def control_to_json(control: Control) -> dict[str, Any]:

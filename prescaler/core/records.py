@@ -58,6 +58,14 @@ class RunStatus:
 
 
 @dataclass(frozen=True)
+class UnscoredRun:
+    """A stored forecast with its instants from `unscored_from` on not scored yet."""
+
+    unscored_from: datetime
+    forecast: Forecast
+
+
+@dataclass(frozen=True)
 class ServingState:
     """What a replica must know of one workload to answer: it fits into a snapshot."""
 

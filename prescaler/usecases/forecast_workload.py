@@ -28,7 +28,10 @@ class ForecastPorts:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run did. points: new observations. seconds: by part of the work."""
+    """What a run did. points: new observations. seconds: by part of the work.
+
+    scoring_failure: why earlier runs could not be scored afterwards; this one is stored anyway.
+    """
 
     workload: str
     outcome: Outcome
@@ -39,6 +42,7 @@ class RunRecord:
     source_failure: SourceFailure | None
     seconds: dict[str, float]
     forecast: Forecast | None = field(default=None, repr=False)
+    scoring_failure: str | None = None
 
 
 @dataclass(frozen=True)

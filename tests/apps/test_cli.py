@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from prescaler.adapters.database.schema import head
 from prescaler.apps.cli import main
 from tests.apps.conftest import configuration
 from tests.support.builders import DAY, MINUTE, daily_demand
@@ -88,11 +89,11 @@ def test_check_is_content_with_a_good_file(run: Run) -> None:
 
 def test_the_database_is_brought_up_once(run: Run) -> None:
     assert run("db", "current")[0] == 1
-    assert run("db", "upgrade")[1].strip() == "schema none -> 0001"
-    assert run("db", "upgrade")[1].strip() == "nothing to do: schema 0001"
+    assert run("db", "upgrade")[1].strip() == f"schema none -> {head()}"
+    assert run("db", "upgrade")[1].strip() == f"nothing to do: schema {head()}"
     assert run("db", "current", "--json")[:2] == (
         0,
-        '{\n  "schema": "0001",\n  "needed": "0001"\n}\n',
+        f'{{\n  "schema": "{head()}",\n  "needed": "{head()}"\n}}\n',
     )
 
 

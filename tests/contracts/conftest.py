@@ -13,12 +13,14 @@ from prescaler.adapters.database.engine import Database
 from prescaler.adapters.database.forecasts import DatabaseForecasts
 from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.schema import upgrade
+from prescaler.adapters.database.scores import DatabaseScores
 from prescaler.adapters.database.workloads import DatabaseWorkloads
 from prescaler.adapters.memory import (
     MemoryControl,
     MemoryDecisions,
     MemoryDemand,
     MemoryForecasts,
+    MemoryScores,
     MemoryWorkloads,
 )
 from prescaler.adapters.memory_jobs import MemoryJobs
@@ -29,6 +31,7 @@ from prescaler.ports import (
     DemandStore,
     ForecastStore,
     JobStore,
+    ScoreStore,
     WorkloadStore,
 )
 
@@ -45,22 +48,24 @@ class AllStores:
     audit: AuditStore
     decisions: DecisionStore
     jobs: JobStore
+    scores: ScoreStore
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AllStores]:
     """Empty stores."""
     if request.param == "memory":
-        control = MemoryControl()
+        control, forecasts = MemoryControl(), MemoryForecasts()
         yield AllStores(
             "memory",
             MemoryWorkloads(),
             MemoryDemand(),
-            MemoryForecasts(),
+            forecasts,
             control,
             control,
             MemoryDecisions(),
             MemoryJobs(),
+            MemoryScores(forecasts),
         )
         return
     if request.param == "sqlite":
@@ -84,4 +89,5 @@ def on_database(kind: str, database: Database) -> AllStores:
         DatabaseAudit(database),
         DatabaseDecisions(database),
         DatabaseJobs(database),
+        DatabaseScores(database),
     )

@@ -131,13 +131,16 @@ class DatabaseForecasts:
 
 
 def _insert_run(connection: sa.Connection, version: HistoryVersion, forecast: Forecast) -> bool:
+    grain = _grain(connection, version, forecast)
     values = {
         "version_id": version.id,
         "cutoff": forecast.cutoff,
         "origin": forecast.origin.value,
         "issued_at": forecast.issued_at,
-        "grain": _grain(connection, version, forecast),
+        "grain": grain,
         "payload": pack_forecast(forecast),
+        # Only runs that are kept are scored, so that every lead counts alike.
+        "unscored_from": forecast.first_valid_at if grain else None,
     }
     query = insert_on(connection, t.forecast_run).values(values).on_conflict_do_nothing()
     return connection.scalar(query.returning(t.forecast_run.c.id)) is not None

@@ -86,7 +86,20 @@ forecast_run = sa.Table(
         "grain", sa.SmallInteger, nullable=False, comment="0 newest 1 hour 2 six hours 3 day"
     ),
     sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("unscored_from", Instant, nullable=True, comment="null: nothing is left to score"),
     sa.UniqueConstraint("version_id", "cutoff", "origin"),
+    sa.Index("ix_forecast_run_unscored", "version_id", "origin", "unscored_from"),
+)
+
+score_day = sa.Table(
+    "score_day",
+    metadata,
+    sa.Column("version_id", sa.ForeignKey("history_version.id"), primary_key=True),
+    sa.Column("day", sa.Integer, primary_key=True, comment="days since 1970, UTC"),
+    sa.Column("origin", sa.String(10), primary_key=True),
+    sa.Column("bucket", sa.String(4), primary_key=True),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    comment="Sums over pairs of forecast and actual; ratios are taken when somebody looks.",
 )
 
 run_status = sa.Table(

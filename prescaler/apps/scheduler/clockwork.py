@@ -187,6 +187,8 @@ class Clockwork:
             source = "+".join(workload.demand.sources) if workload else "?"
             self._telemetry.source_errors.labels(source, failure.kind).inc()
             _LOG.warning("source_failed", workload=record.workload, **vars(failure))
+        if record.scoring_failure is not None:
+            _LOG.warning("not_scored", workload=record.workload, error=record.scoring_failure)
         _LOG.info(
             "run",
             workload=record.workload,

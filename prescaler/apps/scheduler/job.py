@@ -10,7 +10,8 @@ from prescaler.adapters.heap import keep_freed_memory
 from prescaler.core.errors import PrescalerError
 from prescaler.core.workload import Workload
 from prescaler.usecases.forecast_workload import RunRecord, forecast_workload
-from prescaler.wiring import WorkerPlan, worker_resources
+from prescaler.usecases.score_forecasts import score_forecasts
+from prescaler.wiring import WorkerPlan, WorkerResources, clock, worker_resources
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,23 @@ class RunFailure:
 
 def run_job(plan: WorkerPlan, workload: Workload) -> RunRecord | RunFailure:
     """Run once. The forecast itself stays in the store; only its record travels back."""
+    resources = worker_resources(plan)
     try:
-        record = forecast_workload(workload, worker_resources(plan).ports(workload))
+        record = forecast_workload(workload, resources.ports(workload))
     except PrescalerError as error:
         return RunFailure(workload.name, error.kind, str(error))
-    return replace(record, forecast=None)
+    return replace(record, forecast=None, scoring_failure=_score(workload, resources))
+
+
+def _score(workload: Workload, resources: WorkerResources) -> str | None:
+    """Score what has come; why that failed, where it did: the forecast is stored all the same."""
+    now = clock().now().replace(microsecond=0)
+    try:
+        version = resources.stores.workloads.ensure(workload, now)
+        score_forecasts(workload, version, resources.score_ports, now)
+    except PrescalerError as error:
+        return str(error)
+    return None
 
 
 def prepare_worker() -> None:

@@ -1,0 +1,175 @@
+"""As actuals arrive, note how good the stored forecasts were; look at it day by day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from prescaler.core.errors import BadParameter
+from prescaler.core.forecast import BUCKETS, Origin
+from prescaler.core.instants import floor_to
+from prescaler.core.records import HistoryVersion, UnscoredRun
+from prescaler.core.score_days import (
+    REACH_BACK,
+    DayScores,
+    ScoreDay,
+    ScoreSums,
+    added,
+    score_days,
+)
+from prescaler.core.series import Series, coarsen
+from prescaler.core.workload import Workload
+from prescaler.ports import DemandStore, ScoreStore
+
+MOST_RUNS: Final = 100
+"""Runs read per call: at one live run kept an hour and 50 h of horizon, all that are under way."""
+
+AT_LEAST: Final = timedelta(hours=1)
+"""A run is taken up again once this much new demand has come: a hundred runs need not be unpacked
+for one point each."""
+
+SCORED_ORIGINS: Final = (Origin.LIVE, Origin.BACKFILL)
+_LONGEST_LOOK: Final = timedelta(days=800)
+
+
+@dataclass(frozen=True)
+class ScorePorts:
+    """What scoring needs of the world."""
+
+    demand: DemandStore
+    scores: ScoreStore
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a call did. more: whether runs were left for the next one."""
+
+    runs: int
+    more: bool
+
+
+def score_forecasts(
+    workload: Workload,
+    version: HistoryVersion,
+    ports: ScorePorts,
+    now: datetime,
+    *,
+    origins: Sequence[Origin] = SCORED_ORIGINS,
+) -> Scored:
+    """Score what has come since the last call, for at most a hundred runs of each origin.
+
+    Each pair of forecast and actual is counted once, however often and by however many this is
+    called. Demand that is still missing at the newest end is waited for; a hole behind it is not.
+
+    Raises:
+        StoreError: nothing was counted; the next call does it.
+    """
+    end = _final_until(workload, version, ports, now)
+    if end is None:
+        return Scored(0, more=False)
+    done = [_score_origin(workload, version, ports, origin, end) for origin in origins]
+    return Scored(sum(one.runs for one in done), any(one.more for one in done))
+
+
+def accuracy(
+    version: HistoryVersion,
+    scores: ScoreStore,
+    start: date,
+    end: date,
+    *,
+    origins: Sequence[Origin] = SCORED_ORIGINS,
+) -> "Accuracy":
+    """Scores of the UTC days in [start, end), by bucket and by day and bucket.
+
+    Raises:
+        BadParameter: the days do not ascend, or are too many.
+    """
+    if not start < end <= start + _LONGEST_LOOK:
+        raise BadParameter(f"`to` must lie behind `from`, by at most {_LONGEST_LOOK.days} days")
+    days = [row for row in scores.between(version, start, end) if row.origin in origins]
+    return Accuracy(tuple(days))
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Scored days of one workload, ascending."""
+
+    rows: tuple[ScoreDay, ...]
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days on which anything was scored."""
+        return tuple(sorted({row.day for row in self.rows}))
+
+    def buckets(self) -> Mapping[str, ScoreSums]:
+        """All days together."""
+        seen = {row.bucket for row in self.rows}
+        return {
+            name: added(row.sums for row in self.rows if row.bucket == name)
+            for name in BUCKETS
+            if name in seen
+        }
+
+    def on(self, day: date) -> Mapping[str, ScoreSums]:
+        """One day."""
+        return Accuracy(tuple(row for row in self.rows if row.day == day)).buckets()
+
+
+def _final_until(
+    workload: Workload, version: HistoryVersion, ports: ScorePorts, now: datetime
+) -> datetime | None:
+    """End of the newest whole step with an observation; None where there is none of late."""
+    known, step = ports.demand.known_until(version), workload.forecast.step
+    if known is None:
+        return None
+    end = floor_to(min(known, now), step)
+    start = floor_to(end - timedelta(days=1), step)
+    recent = coarsen(ports.demand.read(version, start, end, workload.demand.resolution), step)
+    newest = recent.last_observation()
+    return newest[0] + step if newest else None
+
+
+def _score_origin(
+    workload: Workload,
+    version: HistoryVersion,
+    ports: ScorePorts,
+    origin: Origin,
+    end: datetime,
+) -> Scored:
+    step = workload.forecast.step
+    waiting = ports.scores.unscored(version, origin, end - AT_LEAST + step, MOST_RUNS)
+    if not waiting:
+        return Scored(0, more=False)
+    actual = _actual(workload, version, ports, waiting, end)
+    total: dict[tuple[date, str], ScoreSums] = {}
+    progress: dict[datetime, tuple[datetime, datetime | None]] = {}
+    for run in waiting:
+        # Runs of a step that is no longer configured have no actuals on their grid.
+        usable = run.forecast.step == step
+        if usable:
+            _add_up(total, score_days(actual, run.forecast, run.unscored_from, end))
+        over = end >= run.forecast.valid_until or not usable
+        progress[run.forecast.cutoff] = (run.unscored_from, None if over else end)
+    counted = ports.scores.add(version, origin, total, progress)
+    return Scored(len(waiting) if counted else 0, more=len(waiting) == MOST_RUNS)
+
+
+def _actual(
+    workload: Workload,
+    version: HistoryVersion,
+    ports: ScorePorts,
+    runs: Sequence[UnscoredRun],
+    end: datetime,
+) -> Series:
+    """Demand on the forecast's step, with what the naive forecasts of these runs rest on."""
+    step = workload.forecast.step
+    first = min(run.forecast.cutoff for run in runs)
+    last = min(end, max(run.forecast.valid_until for run in runs))
+    start = floor_to(first - REACH_BACK, step)
+    fine = ports.demand.read(version, start, max(start, last), workload.demand.resolution)
+    return coarsen(fine, step)
+
+
+def _add_up(total: dict[tuple[date, str], ScoreSums], more: DayScores) -> None:
+    for key, sums in more.items():
+        total[key] = total.get(key, ScoreSums.none()) + sums
