@@ -12,16 +12,19 @@ from prescaler.core.control import Control, LastValid
 from prescaler.core.engine import ModelState
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.jobs import STALE_AFTER, Job, JobKind, JobState
+from prescaler.core.merging import Keep, Merged
 from prescaler.core.records import (
     AuditEntry,
     HistoryVersion,
     LoggedDecision,
     RunStatus,
     ServingState,
+    StoredPart,
     UnscoredRun,
 )
 from prescaler.core.score_days import DayScores, ScoreDay
 from prescaler.core.series import Series
+from prescaler.core.spans import Span
 from prescaler.core.workload import Workload
 
 
@@ -71,10 +74,21 @@ class DemandStore(Protocol):
         """End of what was asked of the source so far; None before the first time."""
         ...
 
-    def append(self, version: HistoryVersion, series: Series) -> None:
-        """Store a piece and move `known_until` to its end, both or neither.
+    def asked(self, version: HistoryVersion) -> Sequence[Span]:
+        """Where the source was asked already: sorted, apart. Its end is `known_until`."""
+        ...
 
-        Observed points win over stored ones; holes never erase what is stored.
+    def append(
+        self,
+        version: HistoryVersion,
+        series: Series,
+        keep: Keep = Keep.NEWEST,
+        asked: Span | None = None,
+    ) -> Merged:
+        """Store a piece and remember its stretch as asked, both or neither.
+
+        Holes never erase what is stored. `asked`: what to remember instead of the piece's own
+        stretch; an empty one for what no source was asked for.
         """
         ...
 
@@ -82,6 +96,24 @@ class DemandStore(Protocol):
         self, version: HistoryVersion, start: datetime, end: datetime, step: timedelta
     ) -> Series:
         """What is stored at resolution `step` in [start, end); holes where nothing is."""
+        ...
+
+    def on_grid(
+        self, version: HistoryVersion, start: datetime, end: datetime, step: timedelta
+    ) -> Series:
+        """Everything stored in [start, end) whose resolution divides `step`, made as coarse as it.
+
+        Mean of the means, maximum of the peaks; where several resolutions know a point, the finest
+        wins. start and end lie on the grid of `step`.
+        """
+        ...
+
+    def parts(self, version: HistoryVersion) -> Sequence[StoredPart]:
+        """What is stored, by resolution, finest first."""
+        ...
+
+    def days(self, version: HistoryVersion) -> Sequence[Span]:
+        """UTC days of which anything is stored at any resolution: sorted, apart."""
         ...
 
 

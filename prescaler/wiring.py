@@ -16,7 +16,8 @@ from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.leadership import leadership_on
 from prescaler.adapters.database.scores import DatabaseScores
 from prescaler.adapters.database.workloads import DatabaseWorkloads
-from prescaler.adapters.memory import MemoryDemand, MemoryForecasts, MemoryWorkloads
+from prescaler.adapters.memory import MemoryForecasts, MemoryWorkloads
+from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.adapters.prometheus.access import PrometheusAccess, Secret
 from prescaler.adapters.prometheus.source import PrometheusSource
 from prescaler.adapters.prometheus.summed import SummedSources

@@ -19,7 +19,6 @@ from prescaler.core.records import (
     UnscoredRun,
 )
 from prescaler.core.score_days import DayScores, ScoreDay, ScoreSums
-from prescaler.core.series import Series, missing_series, overlay
 from prescaler.core.workload import Workload
 
 
@@ -58,34 +57,6 @@ class MemoryWorkloads:
         self._versions = [
             replace(v, name=name) if v.workload == identity else v for v in self._versions
         ]
-
-
-class MemoryDemand:
-    """`DemandStore` in memory."""
-
-    def __init__(self) -> None:
-        self._series: dict[tuple[int, timedelta], Series] = {}
-        self._until: dict[int, datetime] = {}
-
-    def known_until(self, version: HistoryVersion) -> datetime | None:
-        """End of what was asked of the source so far."""
-        return self._until.get(version.id)
-
-    def append(self, version: HistoryVersion, series: Series) -> None:
-        """Store a piece; observed points win, holes erase nothing."""
-        if not len(series):
-            return
-        key = (version.id, series.step)
-        self._series[key] = overlay(self._series[key], series) if key in self._series else series
-        self._until[version.id] = max(series.end, self._until.get(version.id, series.end))
-
-    def read(
-        self, version: HistoryVersion, start: datetime, end: datetime, step: timedelta
-    ) -> Series:
-        """What is stored in [start, end); holes where nothing is."""
-        asked = missing_series(start, step, max(0, (end - start) // step))
-        found = self._series.get((version.id, step))
-        return asked if found is None else overlay(asked, found.between(start, end))
 
 
 class MemoryForecasts:

@@ -24,6 +24,7 @@ def workload_problems(section: WorkloadSection, sources: set[str] | None) -> Ite
             known = ", ".join(sorted(sources))
             yield ("demand", "source", number), f"no source {name!r} under prometheus ({known})"
     yield from _grid(section)
+    yield from _late(section)
     yield from _reach(section.forecast)
     yield from _capacity(section)
     yield from _pods(section)
@@ -38,6 +39,11 @@ def _grid(section: WorkloadSection) -> Iterator[Complaint]:
             return
     if step % resolution:
         yield ("forecast", "step"), "must be a multiple of demand.resolution"
+
+
+def _late(section: WorkloadSection) -> Iterator[Complaint]:
+    if section.demand.reread > _DAY:
+        yield ("demand", "reread"), "must be at most 1d; what is older is corrected by `backfill`"
 
 
 def _reach(forecast: ForecastSection) -> Iterator[Complaint]:

@@ -41,6 +41,7 @@ def to_workload(section: WorkloadSection) -> Workload:
             section.demand.query,
             section.demand.resolution,
             section.demand.delay,
+            section.demand.reread,
         ),
         forecast=settings,
         policy=_policy(section, settings),

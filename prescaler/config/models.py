@@ -163,6 +163,10 @@ class DemandSection(Section):
     delay: Duration = Field(
         parse_duration("60s"), description="how long after its stamp an observation is final"
     )
+    reread: Duration = Field(
+        parse_duration("1h"),
+        description="each run asks again this far back, for late and corrected observations",
+    )
 
 
 class ForecastSection(Section):

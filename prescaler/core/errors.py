@@ -6,6 +6,8 @@
     |  |- SourceUnreachable        refused, reset, unknown host, timed out
     |  |- SourceOverloaded         429 or 5xx, still so after the retries
     |  |- SourceRefused            4xx: the query, the key or the path is wrong
+    |  |- AnswerTooLarge           more points, samples or time than the server or we allow
+    |  |- SourceSlow               connected, but no whole answer in time (SourceUnreachable)
     |  |- AnswerNotUnderstood      HTML, cut-off JSON, stamps off the grid, ...
     |  |- AnswerPartial            the server itself says that data is missing
     |  |- NoSeries                 the query found nothing in the whole range
@@ -22,6 +24,7 @@
     |- ForecastError
     |  |- TooLittleHistory         not enough observations to say anything
     |  `- ForecasterFailed         one forecaster could not do it; the others go on
+    |- FileRefused                 a file of history cannot be taken in; nothing of it was stored
     |- RequestError                a person or a program asked for something impossible
     |  |- UnknownWorkload
     |  |- BadParameter
@@ -70,6 +73,16 @@ class SourceRefused(SourceError):
     """The server answers 4xx: trying again would not help."""
 
     kind = "refused"
+
+
+class SourceSlow(SourceUnreachable):
+    """The server took the question, and its answer was not complete in time."""
+
+
+class AnswerTooLarge(SourceError):
+    """The server refuses so many points, samples or so long a range; fewer may pass."""
+
+    kind = "too_large"
 
 
 class AnswerNotUnderstood(SourceError):
@@ -172,6 +185,12 @@ class RequestError(PrescalerError):
     """Someone asked for something that cannot be given."""
 
     kind = "request"
+
+
+class FileRefused(PrescalerError):
+    """A file of history cannot be taken in; nothing of it was stored."""
+
+    kind = "file_refused"
 
 
 class UnknownWorkload(RequestError):

@@ -1,7 +1,7 @@
 """Values that are stored beside series and forecasts: identities, runs, audit, answers."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -19,6 +19,17 @@ class HistoryVersion:
     name: str
     number: int
     fingerprint: str
+
+
+@dataclass(frozen=True)
+class StoredPart:
+    """Stored demand of one resolution: UTC days [first_day, last_day], how many, their bytes."""
+
+    resolution: timedelta
+    first_day: datetime
+    last_day: datetime
+    days: int
+    bytes: int
 
 
 class Outcome(StrEnum):

@@ -32,13 +32,15 @@ class DemandQuery:
     """Where demand comes from. Several sources are summed; one missing is missing.
 
     resolution: spacing of the observations that are fetched and kept. delay: how long after its
-    stamp an observation is final.
+    stamp an observation is final. reread: how far back each run asks again, for observations that
+    came late or were corrected.
     """
 
     sources: tuple[str, ...]
     query: str
     resolution: timedelta
     delay: timedelta
+    reread: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from prescaler.core.forecast import Forecast, storable
 from prescaler.core.history import History
 from prescaler.core.instants import floor_to, format_instant
 from prescaler.core.records import HistoryVersion, Outcome, RunStatus, SourceFailure
-from prescaler.core.series import Series, coarsen
+from prescaler.core.series import Series
 from prescaler.core.workload import Workload
 from prescaler.ports import Clock, DemandSource, DemandStore, ForecastStore, WorkloadStore
 from prescaler.usecases.ingest_demand import ingest_demand
@@ -107,8 +107,7 @@ def _series(
     settings = workload.forecast
     end = floor_to(ports.demand.known_until(version) or now, settings.step)
     start = floor_to(end - settings.history, settings.step)
-    fine = ports.demand.read(version, start, end, workload.demand.resolution)
-    return coarsen(fine, settings.step).from_first_observation()
+    return ports.demand.on_grid(version, start, end, settings.step).from_first_observation()
 
 
 def _silence(workload: Workload, series: Series, now: datetime) -> SourceFailure | None:

@@ -1,12 +1,14 @@
 """Bring demand history up to now: ask the source only for what is new, and keep it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from prescaler.core.instants import floor_to
+from prescaler.core.merging import Keep
 from prescaler.core.records import HistoryVersion
+from prescaler.core.spans import Span, without
 from prescaler.core.workload import Workload
 from prescaler.ports import DemandSource, DemandStore
 
@@ -34,7 +36,10 @@ def ingest_demand(
     demand: DemandStore,
     now: datetime,
 ) -> IngestRecord:
-    """Fetch everything between what is stored and what is final now.
+    """Fetch everything between what is stored and what is final now, and what is missing before.
+
+    A stretch of the forecaster's history that the source was never asked for is missing: a backfill
+    that goes from new to old was interrupted, or `forecast.history` has grown.
 
     Raises:
         SourceError: pieces that came before it are kept.
@@ -45,9 +50,24 @@ def ingest_demand(
     points = 0
     for first, last in _pieces(start, end):
         found = source.fetch(workload.demand.query, first, last, workload.demand.resolution)
-        demand.append(version, found)
-        points += int(found.observed.sum())
+        points += demand.append(version, found).added
+    for span in _never_asked(workload, version, demand, end):
+        for first, last in _pieces(span.start, span.end):
+            found = source.fetch(workload.demand.query, first, last, workload.demand.resolution)
+            points += demand.append(version, found, Keep.STORED).added
     return IngestRecord(start, end, points)
+
+
+def _never_asked(
+    workload: Workload, version: HistoryVersion, demand: DemandStore, end: datetime
+) -> Sequence[Span]:
+    """Stretches of the forecaster's history, newest first."""
+    window = Span(_first_of_all(workload, end), end)
+    return tuple(reversed(without([window], demand.asked(version))))
+
+
+def _first_of_all(workload: Workload, end: datetime) -> datetime:
+    return floor_to(end - workload.forecast.history, workload.forecast.step)
 
 
 def _first_wanted(
@@ -56,10 +76,11 @@ def _first_wanted(
     resolution = workload.demand.resolution
     known = demand.known_until(version)
     if known is None:
-        return floor_to(end - workload.forecast.history, workload.forecast.step)
+        return _first_of_all(workload, end)
     tail = demand.read(version, floor_to(known - _LATE, resolution), known, resolution)
     newest = tail.last_observation()
-    return newest[0] + resolution if newest else tail.start
+    unseen = newest[0] + resolution if newest else tail.start
+    return min(unseen, floor_to(known - workload.demand.reread, resolution))
 
 
 def _pieces(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

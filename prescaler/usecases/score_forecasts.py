@@ -17,7 +17,7 @@ from prescaler.core.score_days import (
     added,
     score_days,
 )
-from prescaler.core.series import Series, coarsen
+from prescaler.core.series import Series
 from prescaler.core.workload import Workload
 from prescaler.ports import DemandStore, ScoreStore
 
@@ -124,7 +124,7 @@ def _final_until(
         return None
     end = floor_to(min(known, now), step)
     start = floor_to(end - timedelta(days=1), step)
-    recent = coarsen(ports.demand.read(version, start, end, workload.demand.resolution), step)
+    recent = ports.demand.on_grid(version, start, end, step)
     newest = recent.last_observation()
     return newest[0] + step if newest else None
 
@@ -166,8 +166,7 @@ def _actual(
     first = min(run.forecast.cutoff for run in runs)
     last = min(end, max(run.forecast.valid_until for run in runs))
     start = floor_to(first - REACH_BACK, step)
-    fine = ports.demand.read(version, start, max(start, last), workload.demand.resolution)
-    return coarsen(fine, step)
+    return ports.demand.on_grid(version, start, max(start, floor_to(last, step)), step)
 
 
 def _add_up(total: dict[tuple[date, str], ScoreSums], more: DayScores) -> None:

@@ -11,12 +11,14 @@ from prescaler.adapters.prometheus.source import PrometheusSource
 from prescaler.core.errors import (
     AnswerNotUnderstood,
     AnswerPartial,
+    AnswerTooLarge,
     ImpossibleDemand,
     NotASeries,
     SeveralSeries,
     SourceError,
     SourceOverloaded,
     SourceRefused,
+    SourceSlow,
     SourceUnreachable,
 )
 from prescaler.core.series import Series
@@ -104,7 +106,7 @@ CASES: dict[str, tuple[Behaviour, type[SourceError], str]] = {
     "404": (body("not found", 404), SourceRefused, "HTTP 404"),
     "422": (
         body('{"status":"error","errorType":"execution","error":"too many points"}', 422),
-        SourceRefused, "too many points"),
+        AnswerTooLarge, "too many points"),
     "redirect": (
         body("", 302, Location="https://login.example/?next=secret"),
         SourceRefused, "moved to https://login.example/; write that address"),
@@ -112,7 +114,10 @@ CASES: dict[str, tuple[Behaviour, type[SourceError], str]] = {
     "503 for good": (body("down", 503), SourceOverloaded, "HTTP 503 after 2 retries"),
     "closed without a word": (hanging_up, SourceUnreachable, "main"),
     "shorter than its length": (short_of_its_length, SourceUnreachable, "IncompleteRead"),
-    "without end": (endless, AnswerNotUnderstood, "larger than 64 MiB"),
+    "413": (body("<html>Request Entity Too Large</html>", 413), AnswerTooLarge, "too much at once"),
+    "429 with a limit's name": (
+        body("err-mimir-max-queriers: too many samples", 429), SourceOverloaded, "HTTP 429"),
+    "without end": (endless, AnswerTooLarge, "larger than 64 MiB"),
 }  # fmt: skip
 
 
@@ -125,14 +130,14 @@ def test_each_bad_answer_has_its_name_and_says_what_to_do(
 
 
 def test_no_answer_in_time_is_unreachable() -> None:
-    with faulty_server(silent(1.5)) as server, pytest.raises(SourceUnreachable, match="imed out"):
+    with faulty_server(silent(1.5)) as server, pytest.raises(SourceSlow, match="imed out"):
         fetch(server.url, timeout=0.2)
 
 
 def test_an_answer_that_drips_is_given_up() -> None:
     with (
         faulty_server(dripping(50, 0.1)) as server,
-        pytest.raises(SourceUnreachable, match="in time"),
+        pytest.raises(SourceSlow, match="in time"),
     ):
         fetch(server.url, timeout=0.3)
 

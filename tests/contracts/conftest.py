@@ -18,11 +18,11 @@ from prescaler.adapters.database.workloads import DatabaseWorkloads
 from prescaler.adapters.memory import (
     MemoryControl,
     MemoryDecisions,
-    MemoryDemand,
     MemoryForecasts,
     MemoryScores,
     MemoryWorkloads,
 )
+from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.adapters.memory_jobs import MemoryJobs
 from prescaler.ports import (
     AuditStore,

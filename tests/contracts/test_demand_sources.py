@@ -11,7 +11,7 @@ from prescaler.adapters.prometheus.access import PrometheusAccess
 from prescaler.adapters.prometheus.source import PrometheusSource, chunks
 from prescaler.adapters.prometheus.summed import SummedSources
 from prescaler.core.arrays import FloatArray
-from prescaler.core.errors import SourceError, SourceRefused
+from prescaler.core.errors import AnswerTooLarge, SourceError
 from prescaler.ports import DemandSource
 from tests.support.builders import DAY, MINUTE, MONDAY, STEP, daily_demand
 from tests.support.ports import free_port
@@ -79,7 +79,7 @@ def test_the_limit_is_real(prometheus: PrometheusServer, written: Callable[..., 
     query = written(np.ones(3))
     one = real(prometheus)
 
-    with pytest.raises(SourceRefused, match="11,000"):
+    with pytest.raises(AnswerTooLarge, match="11,000"):
         one._chunk(query, MONDAY, MONDAY + 11_002 * MINUTE, MINUTE)
     one.close()
 

@@ -13,6 +13,7 @@ from prescaler.core.engine import refit, roll
 from prescaler.core.errors import ChangedMeanwhile
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.history import History
+from prescaler.core.merging import Keep, Merged
 from prescaler.core.policy import Mode
 from prescaler.core.records import (
     AuditEntry,
@@ -23,6 +24,7 @@ from prescaler.core.records import (
     SourceFailure,
 )
 from prescaler.core.series import Series
+from prescaler.core.spans import Span
 from prescaler.core.workload import DemandQuery
 from tests.contracts.conftest import AllStores
 from tests.support.builders import (
@@ -145,6 +147,75 @@ def test_versions_and_resolutions_do_not_mix(stores: AllStores) -> None:
 
     assert np.isnan(stores.demand.read(api, MONDAY, MONDAY + STEP, MINUTE).mean).all()
     assert list(stores.demand.read(web, MONDAY, MONDAY + STEP, STEP).mean) == [7.0]
+
+
+def test_what_is_stored_wins_where_it_is_told_to(stores: AllStores) -> None:
+    version = version_of(stores)
+    stores.demand.append(version, series(np.array([1.0, np.nan, 3.0]), MONDAY, MINUTE))
+
+    found = stores.demand.append(
+        version, series(np.array([9.0, 2.0, 3.0]), MONDAY, MINUTE), Keep.STORED
+    )
+
+    assert found == Merged(added=1, same=1, differing=1)
+    assert list(stores.demand.read(version, MONDAY, MONDAY + 3 * MINUTE, MINUTE).mean) == [1, 2, 3]
+
+
+def test_where_the_source_was_asked_is_remembered(stores: AllStores) -> None:
+    version = version_of(stores)
+    assert list(stores.demand.asked(version)) == []
+
+    for day in (5, 3, 4):
+        stores.demand.append(version, series(np.full(5, np.nan), MONDAY + day * DAY, MINUTE))
+    later, nothing = Span(MONDAY + 9 * DAY, MONDAY + 10 * DAY), Span(MONDAY, MONDAY)
+    stores.demand.append(version, series(np.ones(2), MONDAY, MINUTE), asked=nothing)
+    stores.demand.append(version, series(np.empty(0), MONDAY, MINUTE), asked=later)
+
+    assert list(stores.demand.asked(version)) == [
+        *(Span(MONDAY + day * DAY, MONDAY + day * DAY + 5 * MINUTE) for day in (3, 4, 5)),
+        later,
+    ]
+    assert stores.demand.known_until(version) == later.end
+
+
+def test_several_resolutions_are_one_series_on_a_grid(stores: AllStores) -> None:
+    version = version_of(stores)
+    start, end = MONDAY - DAY, MONDAY + DAY
+    fine = np.where(np.arange(1440) < 12, np.nan, 2.0)
+    fine[20] = 9.0
+    stores.demand.append(version, series(fine, MONDAY, MINUTE))
+    coarse = np.full(288, 7.0)
+    stores.demand.append(version, Series(start, STEP, coarse, coarse * 2))
+    stores.demand.append(version, Series(MONDAY, STEP, coarse, coarse * 2))
+    stores.demand.append(version, series(np.full(24, 5.0), MONDAY - DAY, HOUR))
+
+    found = stores.demand.on_grid(version, start, end, STEP)
+
+    assert (found.start, found.end, found.step) == (start, end, STEP)
+    assert set(found.mean[:288]) == {7.0}
+    np.testing.assert_allclose(found.mean[288:294], [7.0, 7.0, 2.0, 2.0, 3.4, 2.0])
+    assert (found.peak[0], found.peak[292]) == (14.0, 9.0)
+    assert len(stores.demand.on_grid(version, start, start, STEP)) == 0
+    assert np.isnan(stores.demand.on_grid(version, start, end, 2 * MINUTE).mean[:720]).all()
+
+
+def test_what_is_stored_is_told_by_resolution_and_day(stores: AllStores) -> None:
+    version = version_of(stores)
+    assert list(stores.demand.parts(version)) == []
+    stores.demand.append(version, series(np.ones(2 * 1440), MONDAY, MINUTE))
+    stores.demand.append(version, series(np.full(1440, np.nan), MONDAY + 5 * DAY, MINUTE))
+    stores.demand.append(version, series(np.ones(10), MONDAY - 3 * DAY, STEP))
+
+    fine, coarse = stores.demand.parts(version)
+
+    assert (fine.resolution, fine.first_day, fine.last_day) == (MINUTE, MONDAY, MONDAY + DAY)
+    assert (coarse.resolution, coarse.first_day, coarse.days) == (STEP, MONDAY - 3 * DAY, 1)
+    assert fine.days == 2
+    assert fine.bytes > 0
+    assert list(stores.demand.days(version)) == [
+        Span(MONDAY - 3 * DAY, MONDAY - 2 * DAY),
+        Span(MONDAY, MONDAY + 2 * DAY),
+    ]
 
 
 def test_an_empty_range_is_an_empty_series(stores: AllStores) -> None:

@@ -6,7 +6,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from prescaler.adapters.memory import MemoryDemand, MemoryForecasts, MemoryWorkloads
+from prescaler.adapters.memory import MemoryForecasts, MemoryWorkloads
+from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.core.arrays import FloatArray
 from prescaler.core.errors import SourceUnreachable, StoreUnreachable
 from prescaler.core.records import Outcome

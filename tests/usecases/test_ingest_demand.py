@@ -1,9 +1,11 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from prescaler.adapters.memory import MemoryDemand, MemoryWorkloads
+from prescaler.adapters.memory import MemoryWorkloads
+from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.core.errors import SourceUnreachable
 from prescaler.usecases.ingest_demand import ingest_demand
 from tests.support.builders import DAY, MINUTE, MONDAY, daily_demand, workload
@@ -102,6 +104,41 @@ def test_holes_at_the_end_are_asked_for_again_for_six_hours() -> None:
 
     assert source.asked == [(MONDAY - 30 * MINUTE, MONDAY)]
     assert np.isfinite(demand.read(version, START, MONDAY, MINUTE).mean).all()
+
+
+def test_late_and_corrected_observations_are_read_again() -> None:
+    source, demand, workloads = prepared()
+    again = replace(WEB, demand=replace(WEB.demand, reread=timedelta(hours=1)))
+    version = workloads.ensure(again, NOW)
+    ingest_demand(again, version, source, demand, NOW)
+    corrected = source.series.mean.copy()
+    corrected[28 * 1440 - 90 : 28 * 1440] *= 2.0
+    source.series, source.asked = PlayedSource(START, corrected).series, []
+
+    record = ingest_demand(again, version, source, demand, NOW + 5 * MINUTE)
+
+    assert source.asked == [(MONDAY - 60 * MINUTE, MONDAY + 5 * MINUTE)]
+    assert record.points == 5
+    stored = demand.read(version, START, MONDAY, MINUTE)
+    np.testing.assert_array_equal(stored.mean[-60:], corrected[28 * 1440 - 60 : 28 * 1440])
+    assert stored.mean[-61] == corrected[28 * 1440 - 61] / 2.0
+
+
+def test_stretches_of_history_that_were_never_asked_for_are_filled_newest_first() -> None:
+    source, demand, workloads = prepared()
+    version = workloads.ensure(WEB, NOW)
+    piece = source.series.between(MONDAY - 2 * DAY, MONDAY - DAY)
+    demand.append(version, piece)
+    demand.append(version, source.series.between(MONDAY - 12 * DAY, MONDAY - 10 * DAY))
+
+    ingest_demand(WEB, version, source, demand, NOW)
+
+    assert source.asked[0] == (MONDAY - DAY, MONDAY)
+    assert [start for start, _ in source.asked[1:3]] == [MONDAY - 10 * DAY, MONDAY - 4 * DAY]
+    assert np.isfinite(demand.read(version, START, MONDAY, MINUTE).mean).all()
+    source.asked.clear()
+    ingest_demand(WEB, version, source, demand, NOW)
+    assert source.asked == []
 
 
 def test_a_long_outage_is_not_asked_for_from_its_beginning() -> None:

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from prescaler.adapters.memory import MemoryDemand, MemoryForecasts, MemoryScores, MemoryWorkloads
+from prescaler.adapters.memory import MemoryForecasts, MemoryScores, MemoryWorkloads
+from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.core.errors import BadParameter
 from prescaler.core.forecast import Origin
 from prescaler.core.records import HistoryVersion, Outcome, RunStatus

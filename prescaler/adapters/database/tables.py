@@ -62,6 +62,9 @@ history_version = sa.Table(
     sa.Column("query", sa.Text, nullable=False),
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("known_until", Instant, nullable=True),
+    sa.Column(
+        "asked", sa.JSON, nullable=True, comment="[[start, end), ...] in epoch seconds, sorted"
+    ),
     sa.UniqueConstraint("workload_id", "number"),
 )
 

@@ -10,15 +10,17 @@ from typing import Any, Final
 
 import orjson
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from prescaler.adapters.prometheus.access import PrometheusAccess
 from prescaler.core.errors import (
     AnswerNotUnderstood,
     AnswerPartial,
+    AnswerTooLarge,
     SourceOverloaded,
     SourceRefused,
+    SourceSlow,
     SourceUnreachable,
 )
 
@@ -26,6 +28,23 @@ _LARGEST_ANSWER: Final = 64 * 2**20
 _PIECE: Final = 2**18
 _OVERLOADED: Final = frozenset({429, 500, 502, 503, 504})
 _CONNECT_SECONDS: Final = 5.0
+_TOO_MUCH: Final = (
+    "exceeded maximum resolution",  # Prometheus, Thanos: points a series
+    "too many samples",  # Prometheus: --query.max-samples
+    "too many points",  # VictoriaMetrics: -search.maxPointsPerTimeseries
+    "maxpointspertimeseries",
+    "maxsamplesperquery",
+    "maxsamplesperseries",
+    "maxmemoryperquery",
+    "exceeds the limit",  # Mimir: err-mimir-max-query-length and its like; Thanos: series, samples
+    "err-mimir-max",
+    "exceeded the limit",
+    "exceeded samples limit",
+    "query timed out",
+    "timeout exceeded during",
+)
+_TOO_LARGE_STATUS: Final = frozenset({413, 414})
+_TOO_MANY_REQUESTS: Final = 429
 
 RETRY: Final = Retry(
     total=2,
@@ -88,7 +107,11 @@ class PrometheusSession(requests.Session):
             )
             with response:
                 body = self._read(response, deadline)
+        except (requests.ReadTimeout, ReadTimeoutError) as error:
+            raise SourceSlow(f"{self._who}: {_short(error)}") from error
         except (requests.RequestException, HTTPError) as error:
+            if _read_timed_out(error):
+                raise SourceSlow(f"{self._who}: {_short(error)}") from error
             raise SourceUnreachable(f"{self._who}: {_short(error)}") from error
         self._check_status(response, body)
         return Answer(response, self._document(body))
@@ -104,12 +127,12 @@ class PrometheusSession(requests.Session):
             pieces.append(piece)
             size += len(piece)
             if size > _LARGEST_ANSWER:
-                raise AnswerNotUnderstood(
+                raise AnswerTooLarge(
                     f"{self._who}: the answer is larger than {_LARGEST_ANSWER >> 20} MiB; "
                     "does the query need a sum()?"
                 )
             if time.monotonic() > deadline:
-                raise SourceUnreachable(f"{self._who}: the answer was not complete in time")
+                raise SourceSlow(f"{self._who}: the answer was not complete in time")
         return b"".join(pieces)
 
     def _check_status(self, response: requests.Response, body: bytes) -> None:
@@ -117,6 +140,8 @@ class PrometheusSession(requests.Session):
         if code == requests.codes.ok:
             return
         text = _error_text(body)
+        if code != _TOO_MANY_REQUESTS and _too_much(code, text):
+            raise AnswerTooLarge(f"{self._who}: HTTP {code}, too much at once: {text}")
         if code in _OVERLOADED:
             raise SourceOverloaded(f"{self._who}: HTTP {code} after {RETRY.total} retries: {text}")
         if response.is_redirect:
@@ -167,6 +192,18 @@ class _Pace:
             self._due = max(self._due, now) + self._gap
             start = self._due - self._gap - self._burst
         time.sleep(max(0.0, start - now))
+
+
+def _too_much(code: int, text: str) -> bool:
+    """Whether fewer points, samples or a shorter range may pass."""
+    return code in _TOO_LARGE_STATUS or any(mark in text.lower() for mark in _TOO_MUCH)
+
+
+def _read_timed_out(error: Exception) -> bool:
+    """Whether a server that had been reached gave no answer in time, retries included."""
+    inner = error.args[0] if error.args else None
+    reason = inner.reason if isinstance(inner, MaxRetryError) else inner
+    return isinstance(reason, ReadTimeoutError)
 
 
 def _is_remark(warning: str) -> bool:

@@ -1,5 +1,6 @@
 """Demand from anything that speaks the Prometheus HTTP API, through prometheus-api-client."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -8,19 +9,19 @@ import numpy as np
 from prometheus_api_client import PrometheusConnect
 
 from prescaler.adapters.prometheus.access import PrometheusAccess
+from prescaler.adapters.prometheus.chunk_size import MOST_POINTS, ChunkSize
 from prescaler.adapters.prometheus.session import RETRY, PrometheusSession
 from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.errors import (
     AnswerNotUnderstood,
+    AnswerTooLarge,
     ImpossibleDemand,
     NotASeries,
     SeveralSeries,
+    SourceSlow,
 )
 from prescaler.core.instants import floor_to
 from prescaler.core.series import Series, missing_series, overlay, series_from_points
-
-_MOST_POINTS: Final = 10_000
-"""Prometheus refuses more than 11,000 points a series (11,001 pass, 11,002 do not)."""
 
 _LARGEST: Final = 1e30
 """Far above any demand, far below the largest float32 that the store can keep."""
@@ -35,6 +36,7 @@ class PrometheusSource:
     def __init__(self, access: PrometheusAccess) -> None:
         self._access = access
         self._session = PrometheusSession(access)
+        self._size = ChunkSize()
         self._client = PrometheusConnect(
             url=access.url.rstrip("/"),
             session=self._session,
@@ -50,8 +52,11 @@ class PrometheusSource:
     def fetch(self, query: str, start: datetime, end: datetime, step: timedelta) -> Series:
         """Observations stamped in [start, end), fetched in chunks that the server accepts."""
         found = missing_series(start, step, 0)
-        for first, last in chunks(start, end, step):
-            found = overlay(found, self._chunk(query, first, last, step))
+        while start < end:
+            last = next(chunks(start, end, step, self._size.points))[1]
+            piece = self._sized(query, start, last, step)
+            if piece is not None:
+                found, start = overlay(found, piece), last
         return found
 
     def series_now(self, query: str, at: datetime) -> tuple[str, ...]:
@@ -75,6 +80,22 @@ class PrometheusSource:
         """Give the connections back."""
         self._client.close()
 
+    def _sized(self, query: str, start: datetime, end: datetime, step: timedelta) -> Series | None:
+        """A chunk; None where it was too much and a smaller one is worth a try."""
+        points, begun = (end - start) // step, time.monotonic()
+        try:
+            piece = self._chunk(query, start, end, step)
+        except AnswerTooLarge:
+            if not self._size.refused(points):
+                raise
+            return None
+        except SourceSlow:
+            if not self._size.timed_out(points):
+                raise
+            return None
+        self._size.answered(points, time.monotonic() - begun)
+        return piece
+
     def _chunk(self, query: str, start: datetime, end: datetime, step: timedelta) -> Series:
         result = self._client.custom_query_range(
             query=query,
@@ -87,13 +108,15 @@ class PrometheusSource:
         return series_from_points(stamps, values, start=start, end=end, step=step)
 
 
-def chunks(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime]]:
-    """Cut [start, end) into pieces of at most 10,000 points, at days where a day fits.
+def chunks(
+    start: datetime, end: datetime, step: timedelta, points: int = MOST_POINTS
+) -> Iterator[tuple[datetime, datetime]]:
+    """Cut [start, end) into pieces of at most `points` points, at days where a day fits.
 
     Pieces that end with the day are the same in every later call: a query front end can answer
     them from its cache, and each fills whole rows of the store.
     """
-    longest = _MOST_POINTS * step
+    longest = points * step
     unit = min(timedelta(days=1), longest)
     span = longest // unit * unit
     while start < end:
