@@ -97,3 +97,17 @@ def window_intervals(
             if opens < end and closes > start and closes > opens:
                 found.append(PodInterval(to_epoch(opens), to_epoch(closes), window.min_pods))
     return found
+
+
+def cut_out(intervals: Sequence[PodInterval], start: int, end: int) -> list[PodInterval]:
+    """What is left of the intervals outside [start, end)."""
+    left = []
+    for one in intervals:
+        if one.end <= start or one.start >= end:
+            left.append(one)
+            continue
+        if one.start < start:
+            left.append(PodInterval(one.start, start, one.pods))
+        if one.end > end:
+            left.append(PodInterval(end, one.end, one.pods))
+    return left

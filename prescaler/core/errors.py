@@ -13,7 +13,13 @@
     |  |- NoSeries                 the query found nothing in the whole range
     |  |- SeveralSeries            the query found more than one series
     |  |- NotASeries               a scalar, a string or a histogram
-    |  `- ImpossibleDemand         negative, or beyond what a number can mean
+    |  |- ImpossibleDemand         negative, or beyond what a number can mean
+    |  `- FeedError                a calendar of events did not give what was asked of it
+    |     |- FeedForbidden         its address is one that we do not go to
+    |     |- FeedUnreachable       refused, reset, unknown host, HTTP error
+    |     |- FeedTooSlow           not at its end in time
+    |     |- FeedTooLarge          more bytes or events than we take
+    |     `- FeedNotUnderstood     no calendar of the format that was configured
     |- StoreError                  the database did not do what was asked of it
     |  |- StoreUnreachable         down, refused, cut off
     |  |- StoreBusy                locked by someone else for too long
@@ -27,7 +33,9 @@
     |- FileRefused                 a file of history cannot be taken in; nothing of it was stored
     |- RequestError                a person or a program asked for something impossible
     |  |- UnknownWorkload
+    |  |- UnknownEvent
     |  |- BadParameter
+    |  |  `- BadEvent              a planned event that cannot be; every complaint at once
     |  |- ChangedMeanwhile         somebody else changed it since it was read
     |  `- NotAllowed
     `- ServerAssetMissing          a program or folder that must be there is not
@@ -121,6 +129,42 @@ class ImpossibleDemand(SourceError):
     kind = "impossible_demand"
 
 
+class FeedError(SourceError):
+    """A calendar of events did not give what was asked of it; the events known before stay."""
+
+    kind = "feed"
+
+
+class FeedForbidden(FeedError):
+    """Plain http, or an address inside our own network, that the configuration does not allow."""
+
+    kind = "feed_forbidden"
+
+
+class FeedUnreachable(FeedError):
+    """Refused or reset, unknown host, no such file, or a status other than 200."""
+
+    kind = "feed_unreachable"
+
+
+class FeedTooSlow(FeedError):
+    """The calendar had not ended when its time was over."""
+
+    kind = "feed_too_slow"
+
+
+class FeedTooLarge(FeedError):
+    """More bytes or more events than we take."""
+
+    kind = "feed_too_large"
+
+
+class FeedNotUnderstood(FeedError):
+    """No calendar of the configured format: HTML, cut off, or damaged."""
+
+    kind = "feed_not_understood"
+
+
 class StoreError(PrescalerError):
     """The database did not do what was asked of it."""
 
@@ -199,10 +243,22 @@ class UnknownWorkload(RequestError):
     kind = "unknown_workload"
 
 
+class UnknownEvent(RequestError):
+    """No planned event of that id is stored."""
+
+    kind = "unknown_event"
+
+
 class BadParameter(RequestError):
     """A parameter has no meaning, or an impossible one."""
 
     kind = "bad_parameter"
+
+
+class BadEvent(BadParameter):
+    """A planned event that cannot be. The text names each field that is wrong, and why."""
+
+    kind = "bad_event"
 
 
 class ChangedMeanwhile(RequestError):

@@ -3,12 +3,15 @@
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from prescaler.core.errors import BadParameter
 
 _FORM: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|z|[+-]\d{2}:\d{2})", re.ASCII
 )
+
+_CIVIL: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?", re.ASCII)
 
 
 def parse_instant(text: str) -> datetime:
@@ -26,6 +29,23 @@ def parse_instant(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone(UTC).replace(microsecond=0)
     except (ValueError, OverflowError) as error:
         raise BadParameter(f"{text[:40]!r} is not an instant: {error}") from error
+
+
+def parse_civil(text: str, zone: ZoneInfo) -> datetime:
+    """Read an instant, or a time on a zone's wall clock where no offset is written.
+
+    Of two such times in autumn the first is meant; one that the spring clock skips lies after it.
+
+    Raises:
+        BadParameter: neither.
+    """
+    if _CIVIL.fullmatch(text) is None:
+        return parse_instant(text)
+    try:
+        found = datetime.fromisoformat(text).replace(tzinfo=zone)
+        return found.astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError) as error:
+        raise BadParameter(f"{text[:40]!r} is no time: {error}") from error
 
 
 def format_instant(instant: datetime) -> str:

@@ -18,11 +18,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from prescaler.core.arrays import BoolArray, FloatArray, IntArray
-from prescaler.core.calendar import PodInterval, window_intervals
+from prescaler.core.calendar import PodInterval, cut_out, window_intervals
 from prescaler.core.events import EventEffect, event_floors, with_events
 from prescaler.core.forecast import Forecast
 from prescaler.core.hpa import lead_seconds, longest_lead, pods_for_all
-from prescaler.core.instants import from_epoch
+from prescaler.core.instants import from_epoch, to_epoch
 from prescaler.core.policy import Policy
 from prescaler.core.quantiles import MEDIAN, quantile_at
 
@@ -163,9 +163,16 @@ def floors_at(events: Sequence[EventEffect], policy: Policy, instants: IntArray)
 def declared(
     events: Sequence[EventEffect], policy: Policy, start: int, end: int
 ) -> list[PodInterval]:
-    """Declared minimums that touch [start, end) (epoch seconds)."""
+    """Declared minimums that touch [start, end) (epoch seconds).
+
+    Windows do not hold while an event lasts that replaces them.
+    """
     first, last = from_epoch(start), from_epoch(end)
-    return window_intervals(policy.windows, policy.timezone, first, last) + event_floors(events)
+    windows = window_intervals(policy.windows, policy.timezone, first, last)
+    for event in events:
+        if event.replaces_windows:
+            windows = cut_out(windows, to_epoch(event.start), to_epoch(event.end))
+    return windows + event_floors(events)
 
 
 def _cells(
