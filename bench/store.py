@@ -68,7 +68,7 @@ def measure(trace: Series) -> tuple[float, float, float, int]:
         table = ServingTable()
         start_serving(table, [one], {})
         serving = ServingPorts(
-            stores.workloads, stores.forecasts, stores.controls, MemorySnapshot()
+            stores.workloads, stores.forecasts, stores.controls, MemorySnapshot(), stores.events
         )
         newest: dict[UUID, LoggedDecision] = {}
         changes = 0

@@ -10,9 +10,11 @@ from uuid import UUID
 
 from prescaler.core.control import Control, LastValid
 from prescaler.core.engine import ModelState
+from prescaler.core.event_records import EventQuery, EventWrite, FeedKey, FeedStatus
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.jobs import STALE_AFTER, Job, JobKind, JobState
 from prescaler.core.merging import Keep, Merged
+from prescaler.core.planned import PlannedEvent
 from prescaler.core.records import (
     AuditEntry,
     HistoryVersion,
@@ -324,8 +326,60 @@ class JobStore(Protocol):
         ...
 
 
+class EventStore(Protocol):
+    """Planned events. Every change is written with its audit entry, both or neither."""
+
+    def revision(self) -> int:
+        """Moves whenever any event is changed or forgotten."""
+        ...
+
+    def get(self, identity: UUID) -> PlannedEvent:
+        """One event.
+
+        Raises:
+            UnknownEvent: none of that id is stored.
+        """
+        ...
+
+    def find(self, query: EventQuery) -> Sequence[PlannedEvent]:
+        """Events by start and id; a recurring one where its whole life touches the span."""
+        ...
+
+    def acting_from(self, instant: datetime) -> Sequence[PlannedEvent]:
+        """Confirmed events that are not over for good at an instant."""
+        ...
+
+    def of_feed(self, feed: str) -> Mapping[FeedKey, PlannedEvent]:
+        """What came from a feed, cancelled events included."""
+        ...
+
+    def write(self, writes: Sequence[EventWrite]) -> Sequence[PlannedEvent]:
+        """Store all of them or none; gives them with their next revisions.
+
+        Raises:
+            ChangedMeanwhile: somebody else was faster with one of them.
+        """
+        ...
+
+    def forget(self, before: datetime, entry: AuditEntry) -> int:
+        """Remove events that were over for good before an instant; gives how many."""
+        ...
+
+
+class FeedStore(Protocol):
+    """How the feeds of events are doing."""
+
+    def all(self) -> Mapping[str, FeedStatus]:
+        """The newest fetch of every feed, by name."""
+        ...
+
+    def note(self, status: FeedStatus) -> None:
+        """Replace what is known of a feed."""
+        ...
+
+
 class SnapshotStore(Protocol):
-    """The last good serving states on local disk, by workload name."""
+    """The last good serving states on local disk, by workload name; and the events."""
 
     def save(self, states: Mapping[str, ServingState], now: datetime) -> None:
         """Replace the states of these workloads, all or none."""
@@ -337,6 +391,14 @@ class SnapshotStore(Protocol):
 
     def keep_only(self, names: Iterable[str]) -> None:
         """Forget the states of all other workloads."""
+        ...
+
+    def save_events(self, events: Sequence[PlannedEvent], now: datetime) -> None:
+        """Replace the events, all or none."""
+        ...
+
+    def load_events(self) -> Sequence[PlannedEvent]:
+        """The events that were saved last; without those that cannot be read."""
         ...
 
 

@@ -11,6 +11,7 @@ from prescaler.adapters.database.control import DatabaseAudit, DatabaseControl
 from prescaler.adapters.database.decisions import DatabaseDecisions
 from prescaler.adapters.database.demand import DatabaseDemand
 from prescaler.adapters.database.engine import Database
+from prescaler.adapters.database.events import DatabaseEvents, DatabaseFeeds
 from prescaler.adapters.database.forecasts import DatabaseForecasts
 from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.leadership import leadership_on
@@ -33,6 +34,8 @@ from prescaler.ports import (
     DecisionStore,
     DemandSource,
     DemandStore,
+    EventStore,
+    FeedStore,
     ForecastStore,
     JobStore,
     Leadership,
@@ -55,6 +58,8 @@ class Stores:
     controls: ControlStore
     audit: AuditStore
     decisions: DecisionStore
+    events: EventStore
+    feeds: FeedStore
     jobs: JobStore
     scores: ScoreStore
 
@@ -90,6 +95,8 @@ def open_stores(url: str, *, pool_size: int = 5) -> Stores:
         controls=DatabaseControl(database),
         audit=DatabaseAudit(database),
         decisions=DatabaseDecisions(database),
+        events=DatabaseEvents(database),
+        feeds=DatabaseFeeds(database),
         jobs=DatabaseJobs(database),
         scores=DatabaseScores(database),
     )

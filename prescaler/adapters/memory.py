@@ -10,6 +10,7 @@ from prescaler.core.engine import ModelState
 from prescaler.core.errors import ChangedMeanwhile
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.instants import floor_to
+from prescaler.core.planned import PlannedEvent
 from prescaler.core.records import (
     AuditEntry,
     HistoryVersion,
@@ -188,7 +189,7 @@ class MemoryControl:
 
     def __init__(self) -> None:
         self._controls: dict[UUID, Control] = {}
-        self._entries: list[AuditEntry] = []
+        self.entries: list[AuditEntry] = []
 
     def all(self) -> Mapping[UUID, Control]:
         """Every workload's control state."""
@@ -201,7 +202,7 @@ class MemoryControl:
             raise ChangedMeanwhile("somebody else changed this workload; read it again")
         following = replace(control, revision=control.revision + 1, last_valid=stored.last_valid)
         self._controls[workload] = following
-        self._entries += [entry] if entry is not None else []
+        self.entries += [entry] if entry is not None else []
         return following
 
     def put_last_valid(self, values: Mapping[UUID, LastValid]) -> None:
@@ -212,7 +213,7 @@ class MemoryControl:
 
     def recent(self, limit: int, before: datetime | None = None) -> Sequence[AuditEntry]:
         """The newest entries, newest first."""
-        found = [e for e in reversed(self._entries) if before is None or e.at < before]
+        found = [e for e in reversed(self.entries) if before is None or e.at < before]
         return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
 
 
@@ -252,6 +253,7 @@ class MemorySnapshot:
 
     def __init__(self) -> None:
         self._states: dict[str, ServingState] = {}
+        self._events: tuple[PlannedEvent, ...] = ()
 
     def save(self, states: Mapping[str, ServingState], now: datetime) -> None:  # noqa: ARG002 - the port's signature
         """Replace the states of these workloads."""
@@ -265,3 +267,11 @@ class MemorySnapshot:
         """Forget the states of all other workloads."""
         kept = set(names)
         self._states = {name: s for name, s in self._states.items() if name in kept}
+
+    def save_events(self, events: Sequence[PlannedEvent], now: datetime) -> None:  # noqa: ARG002 - the port's signature
+        """Replace the events."""
+        self._events = tuple(events)
+
+    def load_events(self) -> Sequence[PlannedEvent]:
+        """The events that were saved last."""
+        return self._events

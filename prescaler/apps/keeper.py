@@ -52,7 +52,9 @@ class Keeper:
         self._path = path
         self._signature = settings.signature()
         self._stores = stores
-        self._ports = ServingPorts(stores.workloads, stores.forecasts, stores.controls, snapshot)
+        self._ports = ServingPorts(
+            stores.workloads, stores.forecasts, stores.controls, snapshot, stores.events
+        )
         self._snapshot = snapshot
         self._telemetry = telemetry
         self._clock = clock
@@ -69,7 +71,10 @@ class Keeper:
         Raises:
             StoreError: the database is there, but its schema is not for this release.
         """
-        record = start_serving(self.table, self.settings.workloads, self._snapshot.load())
+        snapshot = self._snapshot
+        record = start_serving(
+            self.table, self.settings.workloads, snapshot.load(), snapshot.load_events()
+        )
         _LOG.info("serving", workloads=len(self.table), from_snapshot=len(record.changed))
         try:
             self._check_schema()
@@ -106,7 +111,7 @@ class Keeper:
                 self._note_store(error)
                 return
             record = refresh_serving(self.table, self._ports, self._clock.now())
-        self._note_store(record.failure)
+        self._note_store(record.failure or record.events_failure)
         self._note_refresh(record)
 
     def observations(self) -> list[Observation]:

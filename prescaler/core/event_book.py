@@ -1,6 +1,7 @@
 """Which planned events act when, and what they do to one workload."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -70,6 +71,11 @@ def _times(
             continue
         last = to_utc_end(at + length, event.timezone)
         yield first, last if last > first else first + (event.end - event.start)
+
+
+def begins(event: PlannedEvent) -> datetime:
+    """The instant at which an event first does something."""
+    return event.start - event.effect.ramp_before
 
 
 def last_end(event: PlannedEvent) -> datetime | None:
@@ -161,13 +167,16 @@ class EventBook:
     @cached_property
     def _reach(self) -> tuple[IntArray, IntArray]:
         """[E], [E] epoch seconds before and after which an event does nothing."""
-        begins = [to_epoch(e.start - e.effect.ramp_before) for e in self.events]
-        ends = [to_epoch((last_end(e) or _LAST) + _MARGIN) for e in self.events]
-        return np.array(begins, dtype=np.int64), np.array(ends, dtype=np.int64)
+        first = [to_epoch(begins(e)) for e in self.events]
+        last = [to_epoch((last_end(e) or _LAST) + _MARGIN) for e in self.events]
+        return np.array(first, dtype=np.int64), np.array(last, dtype=np.int64)
+
+    def known(self, instant: datetime) -> int:
+        """How many of the instants at which an event becomes known have passed."""
+        return bisect_right(self._revelations, instant)
 
     @cached_property
-    def secrets(self) -> tuple[datetime, ...]:
-        """Instants at which some event becomes known, ascending: what is worked out ends there."""
+    def _revelations(self) -> tuple[datetime, ...]:
         return tuple(sorted({e.known_from for e in self.events if e.known_from is not None}))
 
     def occurrences(self, start: datetime, end: datetime) -> list[Occurrence]:
@@ -187,8 +196,8 @@ class EventBook:
 
     def _look_up(self, start: datetime, end: datetime) -> list[Occurrence]:
         first, last = to_epoch(start), to_epoch(end)
-        begins, ends = self._reach
-        near = np.flatnonzero((begins < last) & (ends > first))
+        starts, ends = self._reach
+        near = np.flatnonzero((starts < last) & (ends > first))
         found = [
             occurrence
             for event in (self.events[n] for n in near.tolist())

@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from prescaler.core.control import Control
 from prescaler.core.errors import StoreDamaged, StoreError
+from prescaler.core.event_book import EventBook, EventIndex
+from prescaler.core.planned import PlannedEvent
 from prescaler.core.records import HistoryVersion, RunStatus, ServingState
 from prescaler.core.workload import Workload
-from prescaler.ports import ControlStore, ForecastStore, SnapshotStore, WorkloadStore
+from prescaler.ports import ControlStore, EventStore, ForecastStore, SnapshotStore, WorkloadStore
 from prescaler.usecases.serve_metric import Served, ServingTable
 
 _NOTHING: Final = ServingState()
+_KEEP_PAST: Final = timedelta(days=2)
+"""How long an event that is over stays in memory: pages look back at last night."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class ServingPorts:
     forecasts: ForecastStore
     controls: ControlStore
     snapshot: SnapshotStore
+    events: EventStore
 
 
 @dataclass(frozen=True)
@@ -31,31 +36,45 @@ class RefreshRecord:
     """What a refresh did: names whose state changed, and why the store could not be read.
 
     damaged: names whose newest forecast cannot be read back; they keep the one they had.
-    snapshot_failure: why no copy was kept; serving goes on.
+    snapshot_failure: why no copy was kept; serving goes on. events_failure: why the planned
+    events could not be read; those known before stay.
     """
 
     changed: tuple[str, ...] = ()
     failure: StoreError | None = None
     damaged: tuple[str, ...] = ()
     snapshot_failure: StoreError | None = None
+    events_failure: StoreError | None = None
 
 
 def start_serving(
-    table: ServingTable, workloads: Sequence[Workload], saved: Mapping[str, ServingState]
+    table: ServingTable,
+    workloads: Sequence[Workload],
+    saved: Mapping[str, ServingState],
+    events: Sequence[PlannedEvent] = (),
 ) -> RefreshRecord:
     """Serve from a snapshot before anything else is asked: the store may be down."""
-    states = {w.name: _still_meant(w, saved.get(w.name, _NOTHING)) for w in workloads}
-    table.replace({w.name: Served(w, states[w.name]) for w in workloads})
-    return RefreshRecord(tuple(n for n, state in states.items() if state is not _NOTHING))
+    table.calendar = EventIndex(events)
+    return _serve(table, workloads, saved)
 
 
 def reconfigure(table: ServingTable, workloads: Sequence[Workload]) -> RefreshRecord:
     """Serve another set of workloads; those that stay keep what is known of them."""
     before = {served.workload.name: served.workload for served in table}
-    start_serving(table, workloads, {s.workload.name: s.state for s in table})
+    _serve(table, workloads, {s.workload.name: s.state for s in table})
     after = {workload.name: workload for workload in workloads}
     names = before.keys() | after.keys()
     return RefreshRecord(tuple(sorted(n for n in names if before.get(n) != after.get(n))))
+
+
+def _serve(
+    table: ServingTable, workloads: Sequence[Workload], saved: Mapping[str, ServingState]
+) -> RefreshRecord:
+    states = {w.name: _still_meant(w, saved.get(w.name, _NOTHING)) for w in workloads}
+    table.replace(
+        {w.name: Served(w, states[w.name], book=_book(table.calendar, w)) for w in workloads}
+    )
+    return RefreshRecord(tuple(n for n, state in states.items() if state is not _NOTHING))
 
 
 def refresh_serving(table: ServingTable, ports: ServingPorts, now: datetime) -> RefreshRecord:
@@ -73,15 +92,48 @@ def refresh_serving(table: ServingTable, ports: ServingPorts, now: datetime) -> 
         following, damaged = _following(table, stored, ports.forecasts)
     except StoreError as failure:
         return RefreshRecord(failure=failure)
+    calendar, events_failure = _calendar(table, ports.events, now)
+    if calendar is not None:
+        following = {
+            name: served.with_book(_book(calendar.index, served.workload))
+            for name, served in following.items()
+        }
     changed = tuple(s.workload.name for s in table if following[s.workload.name] is not s)
-    if not changed:
-        return RefreshRecord(damaged=damaged)
-    table.replace(following)
+    if changed:
+        table.replace(following)
+    record = RefreshRecord(changed, damaged=damaged, events_failure=events_failure)
     try:
-        ports.snapshot.save({name: following[name].state for name in changed}, now)
+        if calendar is not None:
+            table.calendar, table.calendar_revision = calendar.index, calendar.revision
+            ports.snapshot.save_events(calendar.index.events, now)
+        if changed:
+            ports.snapshot.save({name: following[name].state for name in changed}, now)
     except StoreError as failure:
-        return RefreshRecord(changed, damaged=damaged, snapshot_failure=failure)
-    return RefreshRecord(changed, damaged=damaged)
+        return replace(record, snapshot_failure=failure)
+    return record
+
+
+@dataclass(frozen=True)
+class _Calendar:
+    index: EventIndex
+    revision: int
+
+
+def _calendar(
+    table: ServingTable, events: EventStore, now: datetime
+) -> tuple[_Calendar | None, StoreError | None]:
+    """The planned events where they changed; a calendar that cannot be read changes nothing."""
+    try:
+        revision = events.revision()
+        if revision == table.calendar_revision:
+            return None, None
+        return _Calendar(EventIndex(events.acting_from(now - _KEEP_PAST)), revision), None
+    except StoreError as failure:
+        return None, failure
+
+
+def _book(calendar: EventIndex, workload: Workload) -> EventBook:
+    return calendar.book(workload.name, workload.labels)
 
 
 @dataclass(frozen=True)
@@ -124,7 +176,7 @@ def _brought_up(served: Served, stored: _Stored, forecasts: ForecastStore) -> Se
     cutoff, known = stored.cutoffs.get(version.id), state.forecast
     if cutoff is not None and (known is None or known.cutoff < cutoff):
         state = replace(state, forecast=forecasts.latest(version))
-    return served if state == served.state else Served(served.workload, state)
+    return served if state == served.state else replace(served, state=state)
 
 
 def _still_meant(workload: Workload, state: ServingState) -> ServingState:

@@ -10,7 +10,7 @@ from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.errors import BadParameter
 from prescaler.core.forecast import Forecast
 from prescaler.core.instants import floor_to, to_epoch
-from prescaler.core.plan import PLAN_STAGES, plan
+from prescaler.core.plan import PLAN_STAGES
 from prescaler.core.series import coarsen
 from prescaler.ports import DemandStore, ForecastStore
 from prescaler.usecases.serve_metric import Served
@@ -63,11 +63,11 @@ def demand_columns(served: Served, demand: DemandStore, span: Span) -> Columns:
     return Columns(found.stamps, span.step, {"mean": found.mean, "max": found.peak})
 
 
-def plan_columns(served: Served, span: Span) -> Columns:
-    """The plan of the present forecast, stage by stage."""
+def plan_columns(served: Served, span: Span, now: datetime) -> Columns:
+    """The plan of the present forecast and of the events known now, stage by stage."""
     points = -((span.start - span.end) // span.step)
     stamps = _stamps(span.start, span.step, points)
-    curve = plan(served.state.forecast, (), served.policy, stamps, requirement=served.requirement)
+    curve = served.plan(stamps, now)
     columns = {name: curve.parts[:, i] for i, name in enumerate(PLAN_STAGES)}
     pods = np.ceil(curve.load / served.policy.target - 1e-9)
     return Columns(stamps, span.step, {"load": curve.load, "pods": pods, **columns})

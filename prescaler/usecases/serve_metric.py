@@ -1,16 +1,19 @@
 """Answer KEDA from memory: what each workload is told, right now."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
+from prescaler.core.arrays import IntArray
 from prescaler.core.decision import Decision, decide
 from prescaler.core.errors import UnknownWorkload
-from prescaler.core.instants import to_epoch
-from prescaler.core.plan import PlanRow, Requirement, require
+from prescaler.core.event_book import EMPTY_BOOK, EventBook, EventIndex
+from prescaler.core.events import EventEffect
+from prescaler.core.instants import from_epoch, to_epoch
+from prescaler.core.plan import PlanCurve, PlanRow, Requirement, plan, require
 from prescaler.core.plan_table import PlanTable, tabulate
 from prescaler.core.policy import Policy
 from prescaler.core.records import ServingState
@@ -21,11 +24,15 @@ _TABLE_SECONDS: Final = 3600
 
 @dataclass(frozen=True)
 class Served:
-    """One workload with all that an answer needs. target: what the ScaledObject told us."""
+    """One workload with all that an answer needs. target: what the ScaledObject told us.
+
+    book: the planned events that are about it. Nothing uses an event before it is known.
+    """
 
     workload: Workload
     state: ServingState
     target: float | None = None
+    book: EventBook = EMPTY_BOOK
 
     @property
     def policy(self) -> Policy:
@@ -33,34 +40,27 @@ class Served:
         policy = self.workload.policy
         return policy if self.target is None else policy.with_target(self.target)
 
-    @cached_property
-    def requirement(self) -> Requirement | None:
+    def effects(self, start: datetime, end: datetime, now: datetime) -> tuple[EventEffect, ...]:
+        """What the events known at `now` do to the workload in [start, end)."""
+        return self.book.effects(self.policy, start, end, now)
+
+    def requirement(self, now: datetime) -> Requirement | None:
         """The forecast as cells with lead times; worked out once per forecast, not per answer."""
-        forecast = self.state.forecast
-        return require(forecast, (), self.policy) if forecast is not None else None
+        forecast, known = self.state.forecast, self.book.known(now)
+        if forecast is None:
+            return None
+        if known not in self._requirements:
+            effects = self.effects(forecast.first_valid_at, forecast.valid_until, now)
+            self._requirements[known] = require(forecast, effects, self.policy)
+        return self._requirements[known]
 
-    @cached_property
-    def _tables(self) -> dict[int, PlanTable]:
-        """The plan of the hour that is being asked about, by that hour."""
-        return {}
-
-    def _row(self, now: datetime) -> PlanRow:
-        instant = to_epoch(now)
-        hour = instant // _TABLE_SECONDS
-        table = self._tables.get(hour)
-        if table is None:
-            start, end = hour * _TABLE_SECONDS, (hour + 1) * _TABLE_SECONDS
-            table = tabulate(
-                self.state.forecast,
-                (),
-                self.policy,
-                start=start,
-                end=end,
-                requirement=self.requirement,
-            )
-            self._tables.clear()
-            self._tables[hour] = table
-        return table.at(instant)
+    def plan(self, instants: IntArray, now: datetime) -> PlanCurve:
+        """The plan at ascending instants [T] (epoch seconds), as it is known at `now`."""
+        effects: tuple[EventEffect, ...] = ()
+        if len(instants):
+            effects = self.effects(from_epoch(int(instants[0])), from_epoch(int(instants[-1])), now)
+        requirement = self.requirement(now)
+        return plan(self.state.forecast, effects, self.policy, instants, requirement=requirement)
 
     def decide(self, now: datetime) -> Decision:
         """The decision at an instant (whole seconds)."""
@@ -78,15 +78,53 @@ class Served:
 
     def with_target(self, target: float) -> "Served":
         """The same for a ScaledObject that carries another target."""
-        return Served(self.workload, self.state, target)
+        return replace(self, target=target)
+
+    def with_book(self, book: EventBook) -> "Served":
+        """The same under other planned events; itself where they are the same ones."""
+        return self if book.key == self.book.key else replace(self, book=book)
+
+    @cached_property
+    def _requirements(self) -> dict[int, Requirement]:
+        """Cells, by how many of the events that were kept back are known."""
+        return {}
+
+    @cached_property
+    def _tables(self) -> dict[tuple[int, int], PlanTable]:
+        """The plan of the hour that is being asked about, by that hour and what is known."""
+        return {}
+
+    def _row(self, now: datetime) -> PlanRow:
+        instant = to_epoch(now)
+        key = (instant // _TABLE_SECONDS, self.book.known(now))
+        table = self._tables.get(key)
+        if table is None:
+            start, end = key[0] * _TABLE_SECONDS, (key[0] + 1) * _TABLE_SECONDS
+            table = tabulate(
+                self.state.forecast,
+                self.effects(from_epoch(start), from_epoch(end), now),
+                self.policy,
+                start=start,
+                end=end,
+                requirement=self.requirement(now),
+            )
+            self._tables.clear()
+            self._tables[key] = table
+        return table.at(instant)
 
 
 class ServingTable:
-    """All workloads that are served. A change swaps the whole mapping: readers never wait."""
+    """All workloads that are served. A change swaps the whole mapping: readers never wait.
+
+    calendar: all planned events that may still act; calendar_revision: of the store, None before
+    it was read for the first time.
+    """
 
     def __init__(self) -> None:
         self._served: Mapping[str, Served] = MappingProxyType({})
         self._loaded = False
+        self.calendar = EventIndex(())
+        self.calendar_revision: int | None = None
 
     @property
     def loaded(self) -> bool:

@@ -10,6 +10,7 @@ from prescaler.adapters.database.control import DatabaseAudit, DatabaseControl
 from prescaler.adapters.database.decisions import DatabaseDecisions
 from prescaler.adapters.database.demand import DatabaseDemand
 from prescaler.adapters.database.engine import Database
+from prescaler.adapters.database.events import DatabaseEvents, DatabaseFeeds
 from prescaler.adapters.database.forecasts import DatabaseForecasts
 from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.schema import upgrade
@@ -23,12 +24,15 @@ from prescaler.adapters.memory import (
     MemoryWorkloads,
 )
 from prescaler.adapters.memory_demand import MemoryDemand
+from prescaler.adapters.memory_events import MemoryEvents, MemoryFeeds
 from prescaler.adapters.memory_jobs import MemoryJobs
 from prescaler.ports import (
     AuditStore,
     ControlStore,
     DecisionStore,
     DemandStore,
+    EventStore,
+    FeedStore,
     ForecastStore,
     JobStore,
     ScoreStore,
@@ -49,6 +53,8 @@ class AllStores:
     decisions: DecisionStore
     jobs: JobStore
     scores: ScoreStore
+    events: EventStore
+    feeds: FeedStore
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -66,6 +72,8 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AllStores
             MemoryDecisions(),
             MemoryJobs(),
             MemoryScores(forecasts),
+            MemoryEvents(control.entries),
+            MemoryFeeds(),
         )
         return
     if request.param == "sqlite":
@@ -90,4 +98,6 @@ def on_database(kind: str, database: Database) -> AllStores:
         DatabaseDecisions(database),
         DatabaseJobs(database),
         DatabaseScores(database),
+        DatabaseEvents(database),
+        DatabaseFeeds(database),
     )

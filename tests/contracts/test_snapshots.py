@@ -14,7 +14,7 @@ from prescaler.core.control import Authored, Control, Freeze, LastValid
 from prescaler.core.errors import StoreError
 from prescaler.core.records import HistoryVersion, Outcome, RunStatus, ServingState, SourceFailure
 from prescaler.ports import SnapshotStore
-from tests.support.builders import MONDAY, WORKLOAD_ID, forecast
+from tests.support.builders import MONDAY, WORKLOAD_ID, event, forecast
 
 STATE = ServingState(
     version=HistoryVersion(7, WORKLOAD_ID, "web", 2, "abc"),
@@ -130,3 +130,37 @@ class _LimitedSnapshot(LocalSnapshot):
         connection = super()._open()
         connection.execute("PRAGMA max_page_count = 30")
         return connection
+
+
+def test_events_come_back_whole_and_are_replaced_together(
+    snapshot: Callable[[], SnapshotStore],
+) -> None:
+    first, second = event(name="final \u26bd", revision=3), event(rule="FREQ=WEEKLY")
+
+    assert list(snapshot().load_events()) == []
+    snapshot().save_events([first, second], MONDAY)
+    assert list(snapshot().load_events()) == [first, second]
+    snapshot().save_events([second], MONDAY)
+    assert list(snapshot().load_events()) == [second]
+
+
+def test_an_event_that_cannot_be_read_does_not_spoil_the_others(tmp_path: Path) -> None:
+    kept = LocalSnapshot(tmp_path)
+    kept.save_events([event(name="a"), event(name="b"), event(name="c")], MONDAY)
+    with sqlite3.connect(tmp_path / "snapshot.sqlite") as connection:
+        connection.execute("UPDATE event SET body = '[' WHERE number = 1")
+        connection.execute("UPDATE event SET body = '{}' WHERE number = 2")
+    connection.close()
+
+    assert [e.name for e in kept.load_events()] == ["c"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_events_on_a_full_disk_leave_the_old_ones(tmp_path: Path) -> None:
+    kept = LocalSnapshot(tmp_path)
+    kept.save_events([event(name="a")], MONDAY)
+
+    with pytest.raises(StoreError, match="full"):
+        _LimitedSnapshot(tmp_path).save_events([event() for _ in range(2000)], MONDAY)
+
+    assert [e.name for e in kept.load_events()] == ["a"]

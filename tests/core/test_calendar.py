@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prescaler.core.calendar import Window, civil_slots, window_intervals
+from prescaler.core.calendar import PodInterval, Window, civil_slots, cut_out, window_intervals
 from tests.support.builders import DAY, MINUTE, PARIS
 
 ZONES = ["Europe/Paris", "UTC", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
@@ -113,3 +113,23 @@ def test_a_window_in_the_hour_that_spring_skips_never_lasts_below_zero(clock: ti
     )
 
     assert all(i.end > i.start for i in found)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), max_size=4),
+    st.integers(0, 30),
+    st.integers(1, 10),
+)
+def test_cutting_out_leaves_every_instant_outside_as_it_was(
+    lengths: list[tuple[int, int]], start: int, length: int
+) -> None:
+    intervals = [PodInterval(first, first + size, size) for first, size in lengths]
+    left = cut_out(intervals, start, start + length)
+
+    def at(instant: int, among: list[PodInterval]) -> list[int]:
+        return sorted(i.pods for i in among if i.start <= instant < i.end)
+
+    for instant in range(45):
+        inside = start <= instant < start + length
+        assert at(instant, left) == ([] if inside else at(instant, intervals))
+    assert all(i.start < i.end for i in left)

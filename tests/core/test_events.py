@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from prescaler.core.calendar import PodInterval
 from prescaler.core.events import EventEffect, event_floors, with_events
+from prescaler.core.planned import Stack
 from tests.support.builders import MONDAY
 
 START = int(MONDAY.timestamp())
@@ -78,3 +79,48 @@ def test_minimum_pods_of_events_are_declared_floors() -> None:
     quiet = EventEffect("talk", MONDAY, MONDAY + timedelta(hours=1))
 
     assert event_floors([effect, quiet]) == [PodInterval(START, START + 3600, 125)]
+
+
+def stacking(factor: float, first: int, last: int, added: float = 0.0) -> EventEffect:
+    start, end = (MONDAY + timedelta(minutes=m) for m in (first, last))
+    return EventEffect("talk", start, end, factor, added, stack=Stack.MULTIPLY)
+
+
+@given(st.lists(effects, max_size=3), st.lists(st.floats(1.0, 3.0), max_size=3), st.randoms())
+def test_stacking_events_multiply_whatever_the_order(
+    others: list[EventEffect], factors: list[float], random: st.DataObject
+) -> None:
+    stacked = [stacking(factor, 30, 90) for factor in factors]
+    base = with_events(
+        [o for o in others if o.factor >= 1 or not factors], STARTS, STARTS + 60, ORDINARY
+    )
+    kept = [o for o in others if o.factor >= 1 or not factors]
+
+    found = with_events([*stacked, *kept], STARTS, STARTS + 60, ORDINARY)
+    turned = with_events([*reversed(kept), *reversed(stacked)], STARTS, STARTS + 60, ORDINARY)
+
+    np.testing.assert_array_equal(found, turned)
+    np.testing.assert_allclose(found[30:90], base[30:90] * np.prod(factors), rtol=1e-12)
+    np.testing.assert_array_equal(found[:30], base[:30])
+    np.testing.assert_array_equal(found[90:], base[90:])
+
+
+def test_what_stacking_events_add_comes_on_top() -> None:
+    match = EventEffect("match", MONDAY, MONDAY + timedelta(hours=3), 2.0)
+    pair = [stacking(1.0, 0, 60, 10.0), stacking(1.5, 0, 60, 5.0)]
+
+    found = with_events([match, *pair], STARTS[:1], STARTS[:1] + 60, np.array([100.0]))
+
+    assert found[0] == 100.0 * 2.0 * 1.5 + 15.0
+
+
+def test_an_event_that_lowers_demand_does_so_only_where_no_other_acts() -> None:
+    low = EventEffect("strike", MONDAY, MONDAY + timedelta(hours=3), 0.5)
+    low_stacking = stacking(0.5, 0, 180)
+    other = stacking(1.2, 60, 120)
+
+    for one in (low, low_stacking):
+        found = with_events([one, other], STARTS, STARTS + 60, np.full(180, 100.0))
+        assert found[:60].tolist() == [50.0] * 60
+        assert found[60:120].tolist() == [120.0] * 60
+        assert found[120:].tolist() == [50.0] * 60

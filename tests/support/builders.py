@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from prescaler.core.arrays import FloatArray
 from prescaler.core.forecast import Forecast, storable
+from prescaler.core.planned import Effect, PlannedEvent, Selection
 from prescaler.core.policy import (
     Capacity,
     LeadTime,
@@ -119,3 +120,18 @@ def daily_demand(days: float, seed: int = 1, step: timedelta = STEP) -> FloatArr
     shape = 100.0 * (1.2 + np.sin(2 * np.pi * (day - 0.3))) * weekend
     noise = np.exp(0.05 * np.random.default_rng(seed).standard_normal(points))
     return np.asarray(shape * noise, dtype=np.float64)
+
+
+def event(**changes: Any) -> PlannedEvent:
+    """A match on Tuesday at 21:00 in Paris, two hours, x1.5 for every workload."""
+    values: dict[str, Any] = {
+        "id": uuid4(),
+        "name": "semi-final",
+        "kind": "football",
+        "start": MONDAY + timedelta(hours=44),
+        "end": MONDAY + timedelta(hours=46),
+        "timezone": PARIS,
+        "selection": Selection(everything=True),
+        "effect": Effect(factor=1.5),
+    }
+    return PlannedEvent(**{**values, **changes})

@@ -14,6 +14,7 @@ from prescaler.adapters.memory import (
     MemorySnapshot,
     MemoryWorkloads,
 )
+from prescaler.adapters.memory_events import MemoryEvents
 from prescaler.core.control import Control
 from prescaler.core.decision import Status
 from prescaler.core.errors import (
@@ -64,7 +65,10 @@ class World:
         self.decisions = MemoryDecisions()
         self.clock = SetClock(NOW)
         self.table = ServingTable()
-        self.ports = ServingPorts(self.workloads, self.forecasts, self.control, self.snapshot)
+        self.events = MemoryEvents()
+        self.ports = ServingPorts(
+            self.workloads, self.forecasts, self.control, self.snapshot, self.events
+        )
         start_serving(self.table, workloads or (WEB,), {})
 
     def store(self, one: Workload = WEB, **changes: object) -> Forecast:
@@ -370,6 +374,7 @@ def test_the_requirement_is_worked_out_once() -> None:
     world.refresh()
     served = world.table.get("web")
 
-    assert served.requirement is served.requirement
-    assert served.requirement is not None
-    assert np.isfinite(served.requirement.parts).all()
+    found = served.requirement(NOW)
+    assert found is not None
+    assert found is served.requirement(NOW)
+    assert np.isfinite(found.parts).all()

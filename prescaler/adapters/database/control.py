@@ -44,7 +44,7 @@ class DatabaseControl:
                 if not _swap(connection, workload, control.revision, following):
                     raise _changed()
                 if entry is not None:
-                    connection.execute(sa.insert(t.audit).values(_columns(entry)))
+                    connection.execute(sa.insert(t.audit).values(audit_columns(entry)))
         except sa.exc.IntegrityError as error:
             raise _changed() from error
         return replace(following, last_valid=control.last_valid)
@@ -73,7 +73,7 @@ class DatabaseAudit:
             return [AuditEntry(**row) for row in connection.execute(query).mappings()]
 
 
-def _columns(entry: AuditEntry) -> dict[str, object]:
+def audit_columns(entry: AuditEntry) -> dict[str, object]:
     """An audit entry as column values."""
     return {column.name: getattr(entry, column.name) for column in t.audit.c if column.name != "id"}
 

@@ -187,3 +187,39 @@ job = sa.Table(
     sa.Column("cancel_asked", sa.Boolean, nullable=False),
     sa.Column("owner", sa.String(100), nullable=True),
 )
+
+calendar = sa.Table(
+    "calendar",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    comment="One row: it counts changes of events, so that a look every two seconds is cheap.",
+)
+
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("kind", sa.String(50), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("starts_at", Instant, nullable=False, index=True),
+    sa.Column("over_at", Instant, nullable=True, index=True, comment="null: recurs for ever"),
+    sa.Column("feed", sa.String(50), nullable=True),
+    sa.Column("uid", sa.String(500), nullable=True),
+    sa.Column("recurrence", sa.String(40), nullable=True),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.UniqueConstraint("feed", "uid", "recurrence"),
+)
+
+feed = sa.Table(
+    "feed",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False, unique=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("good_at", Instant, nullable=True),
+    sa.Column("error", sa.Text, nullable=True),
+    sa.Column("events", sa.Integer, nullable=False),
+    sa.Column("warnings", sa.JSON, nullable=False),
+)

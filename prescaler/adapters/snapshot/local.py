@@ -7,8 +7,8 @@ one disk flush, and a damaged file is noticed. The main database plays no part i
 import base64
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -25,14 +25,17 @@ from prescaler.adapters.packing import (
     unpack_forecast,
 )
 from prescaler.core.errors import PrescalerError, StoreDamaged, StoreError, StoreFull
+from prescaler.core.event_text import from_stored, to_plain
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.instants import format_instant, parse_instant
+from prescaler.core.planned import PlannedEvent
 from prescaler.core.records import HistoryVersion, ServingState
 
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, saved_at TEXT, body TEXT) "
     "WITHOUT ROWID"
 )
+_EVENTS: Final = "CREATE TABLE IF NOT EXISTS event (number INTEGER PRIMARY KEY, body TEXT)"
 _LOG: Final = structlog.get_logger()
 
 
@@ -54,26 +57,46 @@ class LocalSnapshot:
         """Replace the states of these workloads, all or none."""
         stamp = format_instant(now)
         rows = [(name, stamp, json.dumps(_to_json(state))) for name, state in states.items()]
-        try:
-            with closing(self._open()) as connection, connection:
-                connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", rows)
-        except sqlite3.DatabaseError as error:
-            kind = StoreFull if "full" in str(error) else StoreError
-            raise kind(f"snapshot {self._path}: {error}") from error
+        with self._write() as connection:
+            connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", rows)
+
+    def save_events(self, events: Sequence[PlannedEvent], now: datetime) -> None:  # noqa: ARG002 - the port's signature
+        """Replace the events, all or none."""
+        rows = [(json.dumps(to_plain(event)),) for event in events]
+        with self._write() as connection:
+            connection.execute("DELETE FROM event")
+            connection.executemany("INSERT INTO event (body) VALUES (?)", rows)
 
     def load(self) -> Mapping[str, ServingState]:
         """What was saved last; what cannot be read is set aside, with a warning."""
+        rows = self._read("SELECT name, body FROM state")
+        return {name: state for name, body in rows if (state := _readable(name, body))}
+
+    def load_events(self) -> Sequence[PlannedEvent]:
+        """The events that were saved last; without those that cannot be read."""
+        rows = self._read("SELECT body FROM event ORDER BY number")
+        return [event for (body,) in rows if (event := _readable_event(body))]
+
+    def _read(self, query: str) -> list[Any]:
         if not self._path.exists():
-            return {}
+            return []
         try:
             with closing(self._open()) as connection:
-                rows = connection.execute("SELECT name, body FROM state").fetchall()
+                return connection.execute(query).fetchall()
         except sqlite3.DatabaseError as error:
             aside = self._path.with_suffix(".damaged")
             self._path.replace(aside)
             _LOG.warning("snapshot_damaged", error=str(error), set_aside=str(aside))
-            return {}
-        return {name: state for name, body in rows if (state := _readable(name, body))}
+            return []
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(self._open()) as connection, connection:
+                yield connection
+        except sqlite3.DatabaseError as error:
+            kind = StoreFull if "full" in str(error) else StoreError
+            raise kind(f"snapshot {self._path}: {error}") from error
 
     def keep_only(self, names: Iterable[str]) -> None:
         """Forget the states of all other workloads."""
@@ -88,7 +111,18 @@ class LocalSnapshot:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(_TABLE)
+        connection.execute(_EVENTS)
         return connection
+
+
+def _readable_event(body: str) -> PlannedEvent | None:
+    """An event from its text; one that cannot be read must not take the others with it."""
+    try:
+        plain = json.loads(body)
+        return from_stored(plain, plain["revision"])
+    except (PrescalerError, ValueError, KeyError, TypeError) as error:
+        _LOG.warning("snapshot_event_unreadable", error=str(error))
+        return None
 
 
 def _readable(name: str, body: str) -> ServingState | None:

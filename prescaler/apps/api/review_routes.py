@@ -136,7 +136,7 @@ def show_plan(
     """The plan of the next hours, stage by stage."""
     now = context.now()
     span = _span(served, first or now, to or now + timedelta(hours=48), step)
-    return series_json(plan_columns(served, span))
+    return series_json(plan_columns(served, span, now))
 
 
 @router.get("/workloads/{name}/decisions")
