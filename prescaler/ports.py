@@ -13,12 +13,14 @@ from prescaler.core.engine import ModelState
 from prescaler.core.event_records import EventQuery, EventWrite, FeedKey, FeedStatus
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.jobs import STALE_AFTER, Job, JobKind, JobState
+from prescaler.core.lead_time import MeasuredStarts
 from prescaler.core.merging import Keep, Merged
 from prescaler.core.planned import PlannedEvent
 from prescaler.core.records import (
     AuditEntry,
     HistoryVersion,
     LoggedDecision,
+    PodCount,
     RunStatus,
     ServingState,
     StoredPart,
@@ -27,7 +29,7 @@ from prescaler.core.records import (
 from prescaler.core.score_days import DayScores, ScoreDay
 from prescaler.core.series import Series
 from prescaler.core.spans import Span
-from prescaler.core.workload import Workload
+from prescaler.core.workload import PodQuery, Workload
 
 
 class Clock(Protocol):
@@ -53,6 +55,26 @@ class DemandSource(Protocol):
 
         Raises:
             SourceError: by its subclass, which says what to do.
+        """
+        ...
+
+
+class PodSource(Protocol):
+    """Somewhere that knows the pods of workloads."""
+
+    def running(self, asked: Mapping[str, PodQuery], at: datetime) -> Mapping[str, PodCount]:
+        """Counts by workload, with their own instants; those not known are left out.
+
+        Raises:
+            SourceError: nothing was learnt of any of them.
+        """
+        ...
+
+    def starts(self, asked: PodQuery, at: datetime) -> MeasuredStarts:
+        """How long pods and nodes took to start over the day before `at`.
+
+        Raises:
+            SourceError: by its subclass.
         """
         ...
 

@@ -20,6 +20,7 @@ from prescaler.adapters.database.workloads import DatabaseWorkloads
 from prescaler.adapters.memory import MemoryForecasts, MemoryWorkloads
 from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.adapters.prometheus.access import PrometheusAccess, Secret
+from prescaler.adapters.prometheus.pods import PrometheusPods
 from prescaler.adapters.prometheus.source import PrometheusSource
 from prescaler.adapters.prometheus.summed import SummedSources
 from prescaler.adapters.snapshot.local import LocalSnapshot
@@ -39,6 +40,7 @@ from prescaler.ports import (
     ForecastStore,
     JobStore,
     Leadership,
+    PodSource,
     ScoreStore,
     SnapshotStore,
     WorkloadStore,
@@ -195,6 +197,13 @@ def demand_source(workload: Workload, sources: dict[str, PrometheusSource]) -> D
     """The workload's source, or the sum of several."""
     wanted: Sequence[PrometheusSource] = [sources[name] for name in workload.demand.sources]
     return wanted[0] if len(wanted) == 1 else SummedSources(wanted)
+
+
+def open_pod_sources(settings: Settings) -> dict[str, PodSource]:
+    """The servers that count pods, by name."""
+    wanted = {workload.pods.source for workload in settings.workloads if workload.pods}
+    sections = settings.prometheus
+    return {n: PrometheusPods(access(n, sections[n])) for n in sorted(wanted) if n in sections}
 
 
 def _open_sources(accesses: Sequence[PrometheusAccess]) -> dict[str, PrometheusSource]:

@@ -5,7 +5,7 @@ on Prometheus being there.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +14,11 @@ import structlog
 
 import prescaler
 from prescaler.adapters.telemetry.metrics import Observation, Telemetry
+from prescaler.apps.rounds import rounds
 from prescaler.config import InvalidConfiguration, Settings, load_settings
 from prescaler.core.errors import StoreError, StoreIncompatible, StoreNotMigrated
 from prescaler.core.instants import format_instant
+from prescaler.core.lead_time import MeasuredStarts
 from prescaler.ports import Clock, SnapshotStore
 from prescaler.usecases.refresh_serving import (
     RefreshRecord,
@@ -86,11 +88,7 @@ class Keeper:
 
     def run(self, stop: threading.Event) -> None:
         """Rounds until told to stop."""
-        while not stop.wait(EVERY_SECONDS):
-            try:
-                self.round()
-            except Exception:  # noqa: BLE001 - the outermost loop of this thread: the next round tries again
-                _LOG.exception("keeper_round_failed")
+        rounds(stop, EVERY_SECONDS, self.round, "keeper")
 
     def round(self) -> None:
         """Look at the files and at the store once."""
@@ -114,6 +112,17 @@ class Keeper:
         self._note_store(record.failure or record.events_failure)
         self._note_refresh(record)
 
+    def use_starts(self, found: Mapping[str, MeasuredStarts]) -> None:
+        """Plan with these start times from now on; workloads not named keep theirs."""
+        with self._lock:
+            if any(found.get(s.workload.name, s.starts) != s.starts for s in self.table):
+                self.table.replace(
+                    {
+                        s.workload.name: s.with_starts(found.get(s.workload.name, s.starts))
+                        for s in self.table
+                    }
+                )
+
     def observations(self) -> list[Observation]:
         """Every workload's present decision, for /metrics."""
         now = self._clock.now().replace(microsecond=0)
@@ -121,7 +130,9 @@ class Keeper:
         for served in self.table:
             at = served.state.observed.last_actual_at
             age = now - at if at is not None else None
-            seen.append(Observation(served.workload.name, served.decide(now), age))
+            late = served.sighting.late
+            late_by = late.late_by if late is not None else None
+            seen.append(Observation(served.workload.name, served.decide(now), age, late_by))
         return seen
 
     def health(self) -> dict[str, Any]:

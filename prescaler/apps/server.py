@@ -20,6 +20,7 @@ from prescaler.apps.api.context import ApiContext
 from prescaler.apps.api.keys import KeyRing
 from prescaler.apps.api.metric import Doorkeeper
 from prescaler.apps.keeper import Keeper
+from prescaler.apps.pod_watch import PodWatch
 from prescaler.apps.scheduler.clockwork import Clockwork
 from prescaler.config import Settings, load_settings
 from prescaler.config.models import ServerSection
@@ -71,6 +72,7 @@ class Process:
         signal.signal(signal.SIGHUP, lambda *_: self.keeper.ask_reload())
         self.keeper.start()
         self._thread("keeper", self.keeper.run)
+        self._thread("pods", PodWatch(self.keeper, self.telemetry, self.clock).run)
         if schedule:
             leadership = open_leadership(self.settings.store.direct)
             clockwork = Clockwork(self.keeper, self.stores, leadership, self.telemetry, self.clock)

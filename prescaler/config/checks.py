@@ -29,6 +29,18 @@ def workload_problems(section: WorkloadSection, sources: set[str] | None) -> Ite
     yield from _capacity(section)
     yield from _pods(section)
     yield from _starts(section)
+    yield from _counted(section, sources)
+
+
+def _counted(section: WorkloadSection, sources: set[str] | None) -> Iterator[Complaint]:
+    asked = section.pods
+    if asked.source is not None and sources is not None and asked.source not in sources:
+        known = ", ".join(sorted(sources))
+        yield ("pods", "source"), f"no source {asked.source!r} under prometheus ({known})"
+    if asked.query is not None and asked.source is None and len(section.demand.source) > 1:
+        yield ("pods", "source"), "say which of the demand's sources counts the pods"
+    if section.lead_time.measure and not asked.observe:
+        yield ("lead_time", "measure"), "needs pods.observe"
 
 
 def _grid(section: WorkloadSection) -> Iterator[Complaint]:

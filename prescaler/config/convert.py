@@ -20,6 +20,7 @@ from prescaler.core.policy import (
 from prescaler.core.workload import (
     DemandQuery,
     ForecastSettings,
+    PodQuery,
     Reactive,
     ScaleTarget,
     Workload,
@@ -46,6 +47,7 @@ def to_workload(section: WorkloadSection) -> Workload:
         forecast=settings,
         policy=_policy(section, settings),
         reactive=Reactive(section.reactive.query, section.reactive.target),
+        pods=_pods(section),
     )
 
 
@@ -75,6 +77,39 @@ def _policy(section: WorkloadSection, settings: ForecastSettings) -> Policy:
         lead_time=_lead_time(section.lead_time),
         timezone=settings.timezone,
     )
+
+
+_COUNTED = {
+    "Deployment": ("kube_deployment_status_replicas", "kube_deployment_status_replicas_ready"),
+    "StatefulSet": ("kube_statefulset_status_replicas", "kube_statefulset_status_replicas_ready"),
+    "ReplicaSet": ("kube_replicaset_status_replicas", "kube_replicaset_status_ready_replicas"),
+}
+"""kube-state-metrics' series by kind: what status.replicas is, and how many are ready."""
+
+
+def _pods(section: WorkloadSection) -> PodQuery | None:
+    """Where the pods are counted; None where they are not, or nothing says how."""
+    asked, target, sources = section.pods, section.scale_target, section.demand.source
+    source = asked.source or (sources[0] if len(sources) == 1 else None)
+    running, ready = _COUNTED.get(target.kind, (None, None))
+    if not asked.observe or source is None or not (asked.query or running):
+        return None
+    place = f'{{namespace="{_quoted(target.namespace)}",'
+    place += f'{target.kind.lower()}="{_quoted(target.name)}"}}'
+    own = asked.query is not None
+    return PodQuery(
+        source=source,
+        running=asked.query or f"{running}{place}",
+        ready=asked.ready_query or (None if own else f"{ready}{place}"),
+        kind=target.kind,
+        name=target.name,
+        namespace=target.namespace,
+        measure_starts=section.lead_time.measure,
+    )
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _window(section: WindowSection) -> Window:

@@ -269,9 +269,33 @@ class LeadTimeSection(Section):
         parse_duration("30s"), description="KEDA's pollingInterval; counts only with min_pods: 0"
     )
     tolerance: ToleranceSection = Field(ToleranceSection(), description="the HPA's tolerance")
+    measure: bool = Field(
+        default=False,
+        description="take pod_start and node_start from the pods of the last day "
+        "(kube-state-metrics), once 20 starts were seen",
+    )
     behavior: Annotated[tuple[ScalingPolicySection, ...], AsTuple] | None = Field(
         None,
         description="scaleUp policies in force; null = the built-in ramp max(2 x pods, 4) a sync",
+    )
+
+
+class PodsSection(Section):
+    """How many pods run, so that a raise is not lost in the HPA's tolerance."""
+
+    observe: bool = Field(default=True, description="whether they are counted, every 15 s")
+    source: SourceName | None = Field(
+        None, description="name under `prometheus`; null = the demand's, where that is one"
+    )
+    query: str | None = Field(
+        None,
+        min_length=1,
+        max_length=10_000,
+        description="PromQL of status.replicas; null = kube-state-metrics' own for a Deployment, "
+        "StatefulSet or ReplicaSet",
+    )
+    ready_query: str | None = Field(
+        None, min_length=1, max_length=10_000, description="PromQL of the ready ones; likewise"
     )
 
 
@@ -307,6 +331,7 @@ class WorkloadSection(Section):
     capacity: CapacitySection = Field(description="what one pod carries")
     policy: PolicySection = Field(PolicySection(), description="what is served")
     lead_time: LeadTimeSection = Field(LeadTimeSection(), description="from decision to ready pods")
+    pods: PodsSection = Field(PodsSection(), description="counting the pods that run")
     windows: Annotated[tuple[WindowSection, ...], AsTuple] = Field((), description="daily minimums")
     reactive: ReactiveSection = Field(ReactiveSection(), description="the trigger beside ours")
 

@@ -69,6 +69,15 @@ class RunStatus:
 
 
 @dataclass(frozen=True)
+class PodCount:
+    """Pods of a workload as they were counted at an instant; ready None: not counted."""
+
+    running: int
+    ready: int | None
+    at: datetime
+
+
+@dataclass(frozen=True)
 class UnscoredRun:
     """A stored forecast with its instants from `unscored_from` on not scored yet."""
 

@@ -62,6 +62,24 @@ class ForecastSettings:
 
 
 @dataclass(frozen=True)
+class PodQuery:
+    """Where a workload's pods are counted.
+
+    running, ready: PromQL that gives one number each; `running` must be what the HPA compares
+    with, status.replicas. ready: None = not counted. kind, name, namespace: of the scale target.
+    measure_starts: whether start times are measured from the pods of the last day.
+    """
+
+    source: str
+    running: str
+    ready: str | None
+    kind: str
+    name: str
+    namespace: str
+    measure_starts: bool = False
+
+
+@dataclass(frozen=True)
 class Reactive:
     """The reactive trigger beside ours. None: the demand query, the capacity's target."""
 
@@ -81,6 +99,7 @@ class Workload:
     forecast: ForecastSettings
     policy: Policy
     reactive: Reactive
+    pods: PodQuery | None = None
 
     @property
     def fingerprint(self) -> str:

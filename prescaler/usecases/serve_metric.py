@@ -1,25 +1,43 @@
 """Answer KEDA from memory: what each workload is told, right now."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
 from prescaler.core.arrays import IntArray
+from prescaler.core.control import Observed
 from prescaler.core.decision import Decision, decide
 from prescaler.core.errors import UnknownWorkload
 from prescaler.core.event_book import EMPTY_BOOK, EventBook, EventIndex
 from prescaler.core.events import EventEffect
 from prescaler.core.instants import from_epoch, to_epoch
+from prescaler.core.lead_time import Late, MeasuredStarts
 from prescaler.core.plan import PlanCurve, PlanRow, Requirement, plan, require
 from prescaler.core.plan_table import PlanTable, tabulate
 from prescaler.core.policy import Policy
-from prescaler.core.records import ServingState
+from prescaler.core.records import PodCount, ServingState
 from prescaler.core.workload import Workload
 
 _TABLE_SECONDS: Final = 3600
+
+
+class Sighting:
+    """What this replica last saw of a workload's pods; the one thing here that changes in place.
+
+    Every 15 s a count comes in: swapping the whole table for it would throw away all plans.
+    late: a raise that cannot be ready in time, None where there is none. asked: pods that were
+    asked for when it last looked.
+    """
+
+    __slots__ = ("asked", "late", "pods")
+
+    def __init__(self) -> None:
+        self.pods: PodCount | None = None
+        self.late: Late | None = None
+        self.asked: int | None = None
 
 
 @dataclass(frozen=True)
@@ -27,18 +45,31 @@ class Served:
     """One workload with all that an answer needs. target: what the ScaledObject told us.
 
     book: the planned events that are about it. Nothing uses an event before it is known.
+    starts: measured start times, where they are wanted.
     """
 
     workload: Workload
     state: ServingState
     target: float | None = None
     book: EventBook = EMPTY_BOOK
+    starts: MeasuredStarts | None = None
+    sighting: Sighting = field(default_factory=Sighting, compare=False)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The workload's policy, with the ScaledObject's own target and what was measured."""
+        policy = self.workload.policy
+        if self.starts is not None:
+            policy = replace(policy, lead_time=self.starts.applied(policy.lead_time))
+        return policy if self.target is None else policy.with_target(self.target)
 
     @property
-    def policy(self) -> Policy:
-        """The workload's policy, with the ScaledObject's own target where it told us."""
-        policy = self.workload.policy
-        return policy if self.target is None else policy.with_target(self.target)
+    def observed(self) -> Observed:
+        """What was last seen of the workload and its pods."""
+        seen, pods = self.state.observed, self.sighting.pods
+        if pods is None:
+            return seen
+        return replace(seen, running_pods=pods.running, ready_pods=pods.ready, pods_at=pods.at)
 
     def effects(self, start: datetime, end: datetime, now: datetime) -> tuple[EventEffect, ...]:
         """What the events known at `now` do to the workload in [start, end)."""
@@ -69,7 +100,7 @@ class Served:
             (),
             self.policy,
             self.state.control,
-            self.state.observed,
+            self.observed,
             now,
             absence=self.state.absence,
             absence_detail=self.state.absence_detail,
@@ -79,6 +110,10 @@ class Served:
     def with_target(self, target: float) -> "Served":
         """The same for a ScaledObject that carries another target."""
         return replace(self, target=target)
+
+    def with_starts(self, starts: MeasuredStarts | None) -> "Served":
+        """The same with other start times."""
+        return replace(self, starts=starts)
 
     def with_book(self, book: EventBook) -> "Served":
         """The same under other planned events; itself where they are the same ones."""

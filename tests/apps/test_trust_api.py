@@ -5,9 +5,16 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from prescaler.apps import pod_watch
+from prescaler.core.errors import SourceUnreachable
+from prescaler.core.lead_time import MeasuredStarts
+from prescaler.core.policy import StartTime
+from prescaler.core.records import PodCount
 from prescaler.usecases.score_forecasts import ScorePorts, score_forecasts
+from prescaler.usecases.watch_pods import judge_raises
 from tests.apps.conftest import Served
 from tests.support.builders import DAY, MINUTE, MONDAY, STEP, daily_demand, forecast, series
+from tests.support.fakes import Counted
 
 WEB = "/api/v1/workloads/web"
 
@@ -63,3 +70,53 @@ def test_a_workload_without_history_has_no_accuracy(served: Served) -> None:
 )
 def test_a_senseless_span_is_a_400(served: Served, query: str) -> None:
     assert served.get(f"{WEB}/accuracy?{query}").status_code == 400
+
+
+def test_the_plan_says_when_its_next_raise_must_begin(served: Served) -> None:
+    path = np.where(np.arange(600) < 24, 800.0, 8000.0)
+    served.store(cutoff=MONDAY + STEP, values=forecast(path).values)
+
+    found = served.get(f"{WEB}/plan?step=30m").json()
+
+    assert found["next_raise"]["pods"] == 144
+    assert found["next_raise"]["at"] == "2026-11-23T02:10:00Z"
+    assert found["next_raise"]["latest_start"] < found["next_raise"]["at"]
+    assert found["unreachable"] is None
+    assert found["lead_time"]["pod_start"] == {"p50": "30s", "p95": "1m", "source": "configured"}
+
+
+def test_a_raise_that_is_too_late_is_said_and_exported(served: Served) -> None:
+    judge_raises(served.keeper.table, served.clock.now())
+    path = np.where(np.arange(600) < 10, 800.0, 8000.0)
+    served.store(cutoff=MONDAY + STEP, values=forecast(path).values)
+    served.keeper.use_starts({"web": MeasuredStarts(StartTime(MINUTE, 9 * MINUTE), None, 44, 0)})
+
+    judge_raises(served.keeper.table, served.clock.now())
+
+    found = served.get(f"{WEB}/plan?step=30m").json()
+    assert found["unreachable"]["pods"] == 144
+    assert found["unreachable"]["helps"]
+    assert found["lead_time"]["pod_start"]["source"] == "measured"
+    assert found["lead_time"]["samples"] == {"pods": 44, "nodes": 0}
+    lines = served.get("/metrics").text.splitlines()
+    (late,) = [x for x in lines if x.startswith('prescaler_plan_unreachable{workload="web"')]
+    assert float(late.split()[-1]) > 0
+
+
+def test_pods_are_looked_at_in_rounds_and_failures_said_once(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Counted({"web": PodCount(10, 9, served.clock.now())})
+    monkeypatch.setattr(pod_watch, "open_pod_sources", lambda _: {"main": source})
+    watch = pod_watch.PodWatch(served.keeper, served.telemetry, served.clock)
+    source.failure = SourceUnreachable("refused")
+    for _ in range(2):
+        watch.round()
+    errors = 'prescaler_source_errors_total{kind="unreachable",source="main"}'
+    (line,) = [x for x in served.get("/metrics").text.splitlines() if x.startswith(errors)]
+
+    source.failure = None
+    watch.round()
+
+    assert float(line.split()[-1]) == 2
+    assert served.keeper.table.get("web").observed.running_pods == 10

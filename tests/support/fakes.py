@@ -1,12 +1,17 @@
 """Small fakes: a clock that is set, and a source that plays an array or fails as told."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from prescaler.core.arrays import FloatArray
 from prescaler.core.errors import SourceError
+from prescaler.core.lead_time import MeasuredStarts
+from prescaler.core.policy import StartTime
+from prescaler.core.records import PodCount
 from prescaler.core.series import Series, missing_series, overlay
+from prescaler.core.workload import PodQuery
 from tests.support.builders import MINUTE
 
 
@@ -49,3 +54,25 @@ class PlayedSource:
 def flat(value: float, points: int) -> FloatArray:
     """The same all the time."""
     return np.full(points, value)
+
+
+class Counted:
+    """`PodSource` that says what it is told."""
+
+    def __init__(self, found: Mapping[str, PodCount]) -> None:
+        self.found = found
+        self.failure: SourceError | None = None
+        self.asked: list[datetime] = []
+
+    def running(self, asked: Mapping[str, PodQuery], at: datetime) -> Mapping[str, PodCount]:
+        """What it was given."""
+        if self.failure is not None:
+            raise self.failure
+        return {name: self.found[name] for name in asked if name in self.found}
+
+    def starts(self, asked: PodQuery, at: datetime) -> MeasuredStarts:
+        """Always a minute, two at most."""
+        self.asked.append(at)
+        if self.failure is not None:
+            raise self.failure
+        return MeasuredStarts(StartTime(MINUTE, 2 * MINUTE), None, 30, 0)

@@ -69,11 +69,15 @@ class Telemetry:
 
 @dataclass(frozen=True)
 class Observation:
-    """One workload at the moment of a scrape. demand_age: of the newest observation."""
+    """One workload at the moment of a scrape. demand_age: of the newest observation.
+
+    late_by: how much too late the pods of the next raise will be; None: in time.
+    """
 
     workload: str
     decision: Decision
     demand_age: timedelta | None
+    late_by: timedelta | None = None
 
 
 class _ServingCollector(Collector):
@@ -93,6 +97,12 @@ class _ServingCollector(Collector):
         yield _family("demand_age_seconds", "Of the newest observation.", seen, _demand_age)
         yield _states("status", "1 for the present status.", seen, Status, lambda o: o.status)
         yield _states("mode", "1 for the present mode.", seen, Mode, lambda o: o.mode)
+        yield _family(
+            "plan_unreachable",
+            "Seconds by which the pods of the next raise will be too late; 0: in time.",
+            seen,
+            lambda o: o.late_by.total_seconds() if o.late_by else 0.0,
+        )
         yield _forecasts(seen)
         yield _error_ratios(seen)
         yield _coverage(seen)

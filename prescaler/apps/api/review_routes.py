@@ -14,6 +14,7 @@ from prescaler.apps.api.shapes import (
     audit_json,
     control_json,
     decision_json,
+    lead_json,
     logged_json,
     run_json,
     series_json,
@@ -133,10 +134,10 @@ def latest_forecast(served: OneWorkload) -> dict[str, Any]:
 def show_plan(
     served: OneWorkload, context: Context, first: From = None, to: To = None, step: Step = None
 ) -> dict[str, Any]:
-    """The plan of the next hours, stage by stage."""
+    """The plan of the next hours, stage by stage, and the next raise with its latest safe start."""
     now = context.now()
     span = _span(served, first or now, to or now + timedelta(hours=48), step)
-    return series_json(plan_columns(served, span, now))
+    return {**series_json(plan_columns(served, span, now)), **lead_json(served, now)}
 
 
 @router.get("/workloads/{name}/decisions")

@@ -13,7 +13,8 @@ from prescaler.core.durations import format_duration
 from prescaler.core.errors import BadParameter
 from prescaler.core.hpa import pods_for
 from prescaler.core.instants import format_instant, from_epoch, parse_instant
-from prescaler.core.policy import Mode
+from prescaler.core.lead_time import Late, Raise, next_raise
+from prescaler.core.policy import Mode, StartTime
 from prescaler.core.records import AuditEntry, LoggedDecision, RunStatus
 from prescaler.usecases.review import Columns
 from prescaler.usecases.serve_metric import Served
@@ -170,3 +171,47 @@ def summary_json(served: Served, decision: Decision) -> dict[str, Any]:
         else None,
         "run": run_json(served.state.status),
     }
+
+
+def lead_json(served: Served, now: datetime) -> dict[str, Any]:
+    """The next raise, when it must begin at the latest, and where the lead time comes from."""
+    lead, cells = served.policy.lead_time, served.requirement(now)
+    coming = next_raise(cells, served.policy, now, served.decide(now).pods) if cells else None
+    late, starts = served.sighting.late, served.starts
+    return {
+        "next_raise": raise_json(coming) if coming else None,
+        "unreachable": late_json(late) if late else None,
+        "lead_time": {
+            "pod_start": _start_json(lead.pod_start, starts.pods if starts else None),
+            "node_start": _start_json(lead.node_start, starts.nodes if starts else None),
+            "samples": {"pods": starts.pod_samples, "nodes": starts.node_samples}
+            if starts
+            else None,
+        },
+    }
+
+
+def raise_json(coming: Raise) -> dict[str, Any]:
+    """More pods at an instant, and the last moment to ask for them."""
+    return {
+        "at": format_instant(coming.at),
+        "pods": coming.pods,
+        "latest_start": format_instant(coming.latest_start),
+        "lead": format_duration(coming.lead),
+    }
+
+
+def late_json(late: Late) -> dict[str, Any]:
+    """A raise whose pods will be too late, and what would have helped."""
+    return {
+        "at": format_instant(late.at),
+        "pods": late.pods,
+        "running": late.running,
+        "late_by": format_duration(late.late_by),
+        "helps": list(late.helps),
+    }
+
+
+def _start_json(used: StartTime, measured: StartTime | None) -> dict[str, Any]:
+    source = "measured" if measured is not None else "configured"
+    return {"p50": format_duration(used.p50), "p95": format_duration(used.p95), "source": source}
