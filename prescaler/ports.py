@@ -25,6 +25,8 @@ from prescaler.core.records import (
     ServingState,
     StoredPart,
     UnscoredRun,
+    VersionInfo,
+    Walk,
 )
 from prescaler.core.score_days import DayScores, ScoreDay
 from prescaler.core.series import Series
@@ -84,6 +86,10 @@ class WorkloadStore(Protocol):
 
     def ensure(self, workload: Workload, now: datetime) -> HistoryVersion:
         """The current version; created, renamed from an alias, or opened anew as needed."""
+        ...
+
+    def versions(self, name: str) -> Sequence[VersionInfo]:
+        """All versions of the history of a workload by its present name, oldest first."""
         ...
 
     def current(self) -> Sequence[HistoryVersion]:
@@ -182,6 +188,25 @@ class ForecastStore(Protocol):
 
     def state(self, version: HistoryVersion) -> ModelState | None:
         """The engine's last refit; None where there is none that this release can read."""
+        ...
+
+    def adopt(self, version: HistoryVersion, state: ModelState) -> None:
+        """Let live runs go on from this state."""
+        ...
+
+    def walk(self, version: HistoryVersion) -> Walk | None:
+        """How far forecasts of the past have come; None where there is no walk to go on with."""
+        ...
+
+    def save_walk(self, version: HistoryVersion, walk: Walk, forecasts: Sequence[Forecast]) -> None:
+        """Store forecasts of origin backfill and how far they have come, both or neither.
+
+        Runs of earlier calls are thinned by age, as live ones are; a cutoff that is stored stays.
+        """
+        ...
+
+    def forget_walk(self, version: HistoryVersion) -> None:
+        """Remove all forecasts of origin backfill, and the walk."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The only place that chooses implementations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -47,6 +47,7 @@ from prescaler.ports import (
 )
 from prescaler.usecases.forecast_workload import ForecastPorts
 from prescaler.usecases.score_forecasts import ScorePorts
+from prescaler.usecases.walk_forward import WalkPorts
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,30 @@ def dry_run_ports(settings: Settings, workload: Workload) -> ForecastPorts:
 def open_source(name: str, section: PrometheusSection) -> PrometheusSource:
     """One server."""
     return PrometheusSource(access(name, section))
+
+
+def backfill_source(
+    settings: Settings, workload: Workload, max_qps: float | None = None
+) -> DemandSource:
+    """The workload's source for a backfill; all workloads of a process share its request rate."""
+    return demand_source(workload, _shared_sources(settings, max_qps))
+
+
+@lru_cache(maxsize=1)
+def _shared(accesses: tuple[PrometheusAccess, ...]) -> dict[str, PrometheusSource]:
+    return _open_sources(accesses)
+
+
+def _shared_sources(settings: Settings, max_qps: float | None) -> dict[str, PrometheusSource]:
+    found = (access(name, section) for name, section in settings.prometheus.items())
+    return _shared(
+        tuple(one if max_qps is None else replace(one, max_qps=max_qps) for one in found)
+    )
+
+
+def walk_ports(stores: Stores) -> WalkPorts:
+    """What forecasts of the past need."""
+    return WalkPorts(clock(), stores.workloads, stores.demand, stores.forecasts, stores.scores)
 
 
 def demand_source(workload: Workload, sources: dict[str, PrometheusSource]) -> DemandSource:

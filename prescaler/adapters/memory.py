@@ -18,6 +18,8 @@ from prescaler.core.records import (
     RunStatus,
     ServingState,
     UnscoredRun,
+    VersionInfo,
+    Walk,
 )
 from prescaler.core.score_days import DayScores, ScoreDay, ScoreSums
 from prescaler.core.workload import Workload
@@ -28,8 +30,9 @@ class MemoryWorkloads:
 
     def __init__(self) -> None:
         self._versions: list[HistoryVersion] = []
+        self._opened: dict[int, tuple[str, datetime]] = {}
 
-    def ensure(self, workload: Workload, now: datetime) -> HistoryVersion:  # noqa: ARG002 - the port's signature
+    def ensure(self, workload: Workload, now: datetime) -> HistoryVersion:
         """The current version; created, renamed from an alias, or opened anew as needed."""
         known = self._newest((workload.name, *workload.aliases))
         if known is not None and known.fingerprint == workload.fingerprint:
@@ -40,8 +43,13 @@ class MemoryWorkloads:
         key = len(self._versions) + 1
         created = HistoryVersion(key, identity, workload.name, number, workload.fingerprint)
         self._versions.append(created)
+        self._opened[key] = (workload.demand.query, now)
         self._rename(identity, workload.name)
         return created
+
+    def versions(self, name: str) -> Sequence[VersionInfo]:
+        """All versions of a workload's history, oldest first."""
+        return [VersionInfo(v, *self._opened[v.id]) for v in self._versions if v.name == name]
 
     def current(self) -> Sequence[HistoryVersion]:
         """The newest version of every workload."""
@@ -67,6 +75,7 @@ class MemoryForecasts:
         self._runs: dict[tuple[int, Origin], dict[datetime, Forecast]] = {}
         self._statuses: dict[int, RunStatus] = {}
         self._states: dict[int, ModelState] = {}
+        self._walks: dict[int, Walk] = {}
 
     def save(
         self,
@@ -122,6 +131,26 @@ class MemoryForecasts:
     def state(self, version: HistoryVersion) -> ModelState | None:
         """The engine's last refit."""
         return self._states.get(version.id)
+
+    def adopt(self, version: HistoryVersion, state: ModelState) -> None:
+        """Let live runs go on from this state."""
+        self._states[version.id] = state
+
+    def walk(self, version: HistoryVersion) -> Walk | None:
+        """How far forecasts of the past have come."""
+        return self._walks.get(version.id)
+
+    def save_walk(self, version: HistoryVersion, walk: Walk, forecasts: Sequence[Forecast]) -> None:
+        """Store forecasts of origin backfill and how far they have come."""
+        runs = self._runs.setdefault((version.id, Origin.BACKFILL), {})
+        for forecast in forecasts:
+            runs.setdefault(forecast.cutoff, forecast)
+        self._walks[version.id] = walk
+
+    def forget_walk(self, version: HistoryVersion) -> None:
+        """Remove all forecasts of origin backfill, and the walk."""
+        self._runs.pop((version.id, Origin.BACKFILL), None)
+        self._walks.pop(version.id, None)
 
 
 class MemoryScores:

@@ -19,6 +19,7 @@ from prescaler.core.conformal import Watch
 from prescaler.core.engine import ModelState, ReachState
 from prescaler.core.errors import StoreDamaged
 from prescaler.core.instants import format_instant, parse_instant
+from prescaler.core.records import Walk
 from prescaler.core.scales import DemandScale
 from prescaler.core.track_record import TrackRecord
 from prescaler.core.trial import Expert, Learnt
@@ -90,6 +91,37 @@ def unpack_state(payload: bytes) -> ModelState:
         raise StoreDamaged(
             f"a stored fit cannot be read back ({error}); it will be made anew"
         ) from error
+
+
+def pack_walk(walk: Walk) -> bytes:
+    """How far forecasts of the past have come, and the state they go on with."""
+    head = {
+        "form": _FORM,
+        "start": format_instant(walk.start),
+        "until": format_instant(walk.until),
+        "every": int(walk.every.total_seconds()),
+    }
+    text = json.dumps(head).encode()
+    state = pack_state(walk.state) if walk.state is not None else b""
+    return len(text).to_bytes(4, "little") + text + state
+
+
+def unpack_walk(payload: bytes) -> Walk:
+    """The reverse of `pack_walk`.
+
+    Raises:
+        StoreDamaged: as for a state.
+    """
+    size = int.from_bytes(payload[:4], "little")
+    try:
+        head = json.loads(payload[4 : 4 + size])
+        _check_form(head["form"])
+        start, until = parse_instant(head["start"]), parse_instant(head["until"])
+        every = timedelta(seconds=head["every"])
+    except _DAMAGE as error:
+        raise StoreDamaged(f"a stored walk cannot be read back ({error})") from error
+    rest = payload[4 + size :]
+    return Walk(start, until, every, unpack_state(rest) if rest else None)
 
 
 def _watch_in(meta: Mapping[str, Any], arrays: Arrays) -> Watch:

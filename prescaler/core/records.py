@@ -7,6 +7,7 @@ from uuid import UUID
 
 from prescaler.core.control import Control, Observed
 from prescaler.core.decision import Reason
+from prescaler.core.engine import ModelState
 from prescaler.core.forecast import Forecast
 
 
@@ -22,6 +23,15 @@ class HistoryVersion:
 
 
 @dataclass(frozen=True)
+class VersionInfo:
+    """A version of a history, what it means, and since when."""
+
+    version: HistoryVersion
+    query: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True)
 class StoredPart:
     """Stored demand of one resolution: UTC days [first_day, last_day], how many, their bytes."""
 
@@ -30,6 +40,19 @@ class StoredPart:
     last_day: datetime
     days: int
     bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """Forecasts of the past that are stored: cutoffs in [start, until), one each `every`.
+
+    state: the engine's after the last of them, with which the walk goes on.
+    """
+
+    start: datetime
+    until: datetime
+    every: timedelta
+    state: ModelState | None
 
 
 class Outcome(StrEnum):

@@ -1,18 +1,18 @@
 """One run: bring history up to now, forecast from it, store the forecast once."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from prescaler.core.engine import ModelState, Outlook, refit, roll
-from prescaler.core.errors import ForecasterFailed, ForecastError, SourceError, TooLittleHistory
-from prescaler.core.forecast import Forecast, storable
-from prescaler.core.history import History
+from prescaler.core.engine import ModelState
+from prescaler.core.errors import ForecastError, SourceError, TooLittleHistory
+from prescaler.core.forecast import Forecast
 from prescaler.core.instants import floor_to, format_instant
 from prescaler.core.records import HistoryVersion, Outcome, RunStatus, SourceFailure
 from prescaler.core.series import Series
 from prescaler.core.workload import Workload
 from prescaler.ports import Clock, DemandSource, DemandStore, ForecastStore, WorkloadStore
 from prescaler.usecases.ingest_demand import ingest_demand
+from prescaler.usecases.issue_forecast import issue
 
 
 @dataclass(frozen=True)
@@ -131,65 +131,12 @@ def _forecast(
     if ports.forecasts.cutoffs(version, cutoff, series.end):
         return _Result(Outcome.UNCHANGED)
     try:
-        return _compute(workload, version, series, ports.forecasts.state(version), now)
+        issued = issue(workload, version, series, ports.forecasts.state(version), now)
     except TooLittleHistory as error:
         return _Result(Outcome.TOO_LITTLE_HISTORY, str(error))
     except ForecastError as error:
         return _Result(Outcome.FORECAST_FAILED, str(error))
-
-
-def _compute(
-    workload: Workload,
-    version: HistoryVersion,
-    series: Series,
-    stored: ModelState | None,
-    now: datetime,
-) -> _Result:
-    """Roll the stored state on, after a refit where it is time for one."""
-    settings = workload.forecast
-    horizon = settings.horizon_steps
-    history = History.of(series, settings.timezone, horizon, settings.country)
-    state, outlook = _rolled(_usable(workload, stored, history), history, horizon)
-    fresh = state is not None
-    if state is None or outlook is None:
-        state = refit(history, horizon, stored)
-        outlook = roll(state, history, horizon)
-    forecast = Forecast(
-        workload=version.workload,
-        version=version.number,
-        cutoff=history.cutoff,
-        issued_at=now,
-        step=settings.step,
-        values=storable(outlook.values),
-        peak_ratio=storable(outlook.peak_ratio),
-        naive=storable(outlook.naive),
-        historic_max=outlook.historic_max,
-        basis=outlook.basis,
-        weights=outlook.weights,
-        track_record=outlook.track_record,
-    )
-    return _Result(Outcome.STORED, None, forecast, None if fresh else state)
-
-
-def _rolled(
-    state: ModelState | None, history: History, horizon: int
-) -> tuple[ModelState | None, Outlook | None]:
-    """The stored state and its outlook; nothing where it does not suit history or release."""
-    if state is None:
-        return None, None
-    try:
-        return state, roll(state, history, horizon)
-    except ForecasterFailed:
-        return None, None
-
-
-def _usable(workload: Workload, state: ModelState | None, history: History) -> ModelState | None:
-    """The stored fit, where it was made for this grid and is not older than `forecast.refit`."""
-    settings = workload.forecast
-    if state is None or not state.fits(settings.step, settings.horizon_steps):
-        return None
-    age = history.cutoff - state.fitted_at
-    return state if timedelta(0) <= age < settings.refit else None
+    return _Result(Outcome.STORED, None, issued.forecast, issued.refitted)
 
 
 def _status(

@@ -22,6 +22,7 @@ from prescaler.core.records import (
     Outcome,
     RunStatus,
     SourceFailure,
+    Walk,
 )
 from prescaler.core.series import Series
 from prescaler.core.spans import Span
@@ -67,6 +68,22 @@ def test_another_query_opens_another_version_of_the_same_workload(stores: AllSto
     assert (second.workload, second.number) == (first.workload, 2)
     assert second.fingerprint != first.fingerprint
     assert stores.workloads.current() == [second]
+
+
+def test_all_versions_of_a_history_stay_readable(stores: AllStores) -> None:
+    first = version_of(stores)
+    version_of(stores, "api")
+    stores.demand.append(first, series(np.ones(3), MONDAY, MINUTE))
+    changed = workload(demand=DemandQuery(("main",), "sum(other)", MINUTE, MINUTE))
+    second = stores.workloads.ensure(changed, MONDAY + HOUR)
+
+    assert [(v.version, v.query, v.opened_at) for v in stores.workloads.versions("web")] == [
+        (first, "sum(rate(requests[1m]))", MONDAY),
+        (second, "sum(other)", MONDAY + HOUR),
+    ]
+    assert list(stores.workloads.versions("nobody")) == []
+    assert len(stores.demand.days(first)) == 1
+    assert list(stores.demand.days(second)) == []
 
 
 def test_a_renamed_workload_keeps_its_history(stores: AllStores) -> None:
@@ -271,6 +288,40 @@ def test_backfilled_forecasts_are_never_the_latest_live_one(stores: AllStores) -
     assert stores.forecasts.latest(version) is None
     assert stores.forecasts.newest_cutoffs() == {}
     assert stores.forecasts.latest(version, Origin.BACKFILL) is not None
+
+
+def test_a_walk_goes_on_where_it_was(stores: AllStores) -> None:
+    version = version_of(stores)
+    state = refit(History.of(series(daily_demand(5)), PARIS, 60), 60)
+    assert stores.forecasts.walk(version) is None
+    first = [issued(version, MONDAY + n * HOUR, Origin.BACKFILL) for n in range(3)]
+    stores.forecasts.save_walk(version, Walk(MONDAY, MONDAY + 3 * HOUR, HOUR, None), first)
+    again = replace(first[0], historic_max=1.0)
+
+    stores.forecasts.save_walk(version, Walk(MONDAY, MONDAY + 4 * HOUR, HOUR, state), [again])
+
+    found = stores.forecasts.walk(version)
+    assert found is not None
+    assert found.state is not None
+    assert (found.start, found.until, found.every) == (MONDAY, MONDAY + 4 * HOUR, HOUR)
+    assert found.state.fitted_at == state.fitted_at
+    assert same(stores.forecasts.latest(version, Origin.BACKFILL), first[2])
+    assert stores.forecasts.state(version) is None
+
+    stores.forecasts.forget_walk(version)
+    assert stores.forecasts.walk(version) is None
+    assert stores.forecasts.latest(version, Origin.BACKFILL) is None
+
+
+def test_live_runs_adopt_a_state(stores: AllStores) -> None:
+    version = version_of(stores)
+    state = refit(History.of(series(daily_demand(5)), PARIS, 60), 60)
+
+    stores.forecasts.adopt(version, state)
+
+    found = stores.forecasts.state(version)
+    assert found is not None
+    assert found.fitted_at == state.fitted_at
 
 
 def test_as_of_gives_what_was_known_then(stores: AllStores) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from prescaler.adapters.database import tables as t
 from prescaler.adapters.database.engine import Database
 from prescaler.adapters.database.upserts import insert_on, upsert
-from prescaler.adapters.packed_state import pack_state, unpack_state
+from prescaler.adapters.packed_state import pack_state, pack_walk, unpack_state, unpack_walk
 from prescaler.adapters.packing import (
     pack_forecast,
     status_from_json,
@@ -20,9 +20,10 @@ from prescaler.core.engine import ModelState
 from prescaler.core.errors import StoreDamaged
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.instants import floor_to
-from prescaler.core.records import HistoryVersion, RunStatus
+from prescaler.core.records import HistoryVersion, RunStatus, Walk
 
 _ENGINE: Final = "engine"
+_WALK: Final = "walk"
 
 _GRAINS: Final = ((3, timedelta(days=1)), (2, timedelta(hours=6)), (1, timedelta(hours=1)))
 """A run is marked with the coarsest period that it is the first of: thinning keeps that mark."""
@@ -50,8 +51,7 @@ class DatabaseForecasts:
             if forecast is not None and stored and forecast.origin is Origin.LIVE:
                 _thin(connection, version, forecast.cutoff)
             if state is not None:
-                key = {"version_id": version.id, "kind": _ENGINE}
-                upsert(connection, t.model_state, key, {"payload": pack_state(state)})
+                _keep_state(connection, version, _ENGINE, pack_state(state))
             body = {"at": status.at, "body": status_to_json(status)}
             upsert(connection, t.run_status, {"version_id": version.id}, body)
         return stored
@@ -107,6 +107,47 @@ class DatabaseForecasts:
         except StoreDamaged:
             return None
 
+    def adopt(self, version: HistoryVersion, state: ModelState) -> None:
+        """Let live runs go on from this state."""
+        with self._database.write() as connection:
+            _keep_state(connection, version, _ENGINE, pack_state(state))
+
+    def walk(self, version: HistoryVersion) -> Walk | None:
+        """How far forecasts of the past have come; one that cannot be read is walked anew."""
+        query = sa.select(t.model_state.c.payload).where(
+            t.model_state.c.version_id == version.id, t.model_state.c.kind == _WALK
+        )
+        with self._database.read() as connection:
+            payload = connection.scalar(query)
+        try:
+            return unpack_walk(payload) if payload is not None else None
+        except StoreDamaged:
+            return None
+
+    def save_walk(self, version: HistoryVersion, walk: Walk, forecasts: Sequence[Forecast]) -> None:
+        """Store forecasts of origin backfill and how far they have come."""
+        with self._database.write() as connection:
+            self._database.alone(connection, f"walk {version.id}")
+            if forecasts:
+                _thin(connection, version, forecasts[0].cutoff, Origin.BACKFILL)
+            for forecast in forecasts:
+                _insert_run(connection, version, forecast)
+            _keep_state(connection, version, _WALK, pack_walk(walk))
+
+    def forget_walk(self, version: HistoryVersion) -> None:
+        """Remove all forecasts of origin backfill, and the walk."""
+        run, state = t.forecast_run.c, t.model_state.c
+        with self._database.write() as connection:
+            self._database.alone(connection, f"walk {version.id}")
+            connection.execute(
+                sa.delete(t.forecast_run).where(
+                    run.version_id == version.id, run.origin == Origin.BACKFILL.value
+                )
+            )
+            connection.execute(
+                sa.delete(t.model_state).where(state.version_id == version.id, state.kind == _WALK)
+            )
+
     def _one(
         self, version: HistoryVersion, origin: Origin, *more: sa.ColumnElement[bool]
     ) -> Forecast | None:
@@ -160,13 +201,25 @@ def _grain(connection: sa.Connection, version: HistoryVersion, forecast: Forecas
     return 0
 
 
-def _thin(connection: sa.Connection, version: HistoryVersion, newest: datetime) -> None:
+def _keep_state(
+    connection: sa.Connection, version: HistoryVersion, kind: str, payload: bytes
+) -> None:
+    key = {"version_id": version.id, "kind": kind}
+    upsert(connection, t.model_state, key, {"payload": payload})
+
+
+def _thin(
+    connection: sa.Connection,
+    version: HistoryVersion,
+    newest: datetime,
+    origin: Origin = Origin.LIVE,
+) -> None:
     run = t.forecast_run.c
     for grain, age in _KEEP:
         connection.execute(
             sa.delete(t.forecast_run).where(
                 run.version_id == version.id,
-                run.origin == Origin.LIVE.value,
+                run.origin == origin.value,
                 run.grain <= grain,
                 run.cutoff < newest - age,
             )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from prescaler.adapters.database import tables as t
 from prescaler.adapters.database.engine import Database
-from prescaler.core.records import HistoryVersion
+from prescaler.core.records import HistoryVersion, VersionInfo
 from prescaler.core.workload import Workload
 
 
@@ -28,6 +28,24 @@ class DatabaseWorkloads:
             self._database.alone(connection, "workloads")
             identity = _identity(connection, workload, now)
             return _find(connection, workload) or _open(connection, workload, identity, now)
+
+    def versions(self, name: str) -> Sequence[VersionInfo]:
+        """All versions of the history of a workload by its present name, oldest first."""
+        query = (
+            sa.select(t.history_version, t.workload.c.name)
+            .join(t.workload, t.workload.c.id == t.history_version.c.workload_id)
+            .where(t.workload.c.name == name)
+            .order_by(t.history_version.c.number)
+        )
+        with self._database.read() as connection:
+            return [
+                VersionInfo(
+                    HistoryVersion(row.id, row.workload_id, row.name, row.number, row.fingerprint),
+                    row.query,
+                    row.opened_at,
+                )
+                for row in connection.execute(query)
+            ]
 
     def current(self) -> Sequence[HistoryVersion]:
         """The newest version of every workload that was ever ensured."""

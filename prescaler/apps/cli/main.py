@@ -8,7 +8,7 @@ from typer.exceptions import TyperException
 
 import prescaler
 from prescaler.adapters.telemetry.logs import set_up_logs
-from prescaler.apps.cli import backtest, check, database, demo, forecast, keda, processes
+from prescaler.apps.cli import backfill, backtest, check, database, demo, forecast, keda, processes
 from prescaler.apps.cli.options import ERR, OUT, print_json
 from prescaler.config import InvalidConfiguration
 from prescaler.config.environment import Environment, LogFormat
@@ -41,6 +41,7 @@ processes.register(app)
 check.register(app)
 database.register(app)
 forecast.register(app)
+backfill.register(app)
 backtest.register(app)
 keda.register(app)
 demo.register(app)

@@ -1,0 +1,210 @@
+"""Bring a workload's whole history in: newest first, once, and resumable at any point."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import zip_longest
+from typing import Final
+
+from prescaler.core.errors import SourceError
+from prescaler.core.gaps import gaps
+from prescaler.core.instants import floor_to
+from prescaler.core.merging import NOTHING, Keep, Merged
+from prescaler.core.records import HistoryVersion, SourceFailure
+from prescaler.core.series import Series, missing_series, overlay
+from prescaler.core.spacing import unrepeated
+from prescaler.core.spans import Span, without
+from prescaler.core.workload import Workload
+from prescaler.ports import Clock, DemandSource, DemandStore
+
+_DAY: Final = timedelta(days=1)
+_MOST_POINTS: Final = 10_000
+"""Of a piece, which is fetched and stored as one; the source may cut it further."""
+
+_LOOKED_AT: Final = timedelta(days=28)
+"""Of history at once when it is summed up: memory stays small however long it is."""
+
+
+@dataclass(frozen=True)
+class BackfillRange:
+    """What is wanted. again: also where the source was asked before; replace: what it says wins."""
+
+    span: Span
+    again: bool = False
+    replace: bool = False
+
+    @property
+    def keep(self) -> Keep:
+        """Who wins where the source and the store differ."""
+        return Keep.NEWEST if self.replace else Keep.STORED
+
+
+@dataclass(eq=False)
+class Target:
+    """A workload on its way: what is asked of it, and what came so far. Threads share it."""
+
+    workload: Workload
+    version: HistoryVersion
+    source: DemandSource
+    pieces: Sequence[Span]
+    done: int = 0
+    merged: Merged = NOTHING
+    failure: SourceFailure | None = None
+    finished_at: float | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+
+@dataclass(frozen=True)
+class HistorySummary:
+    """What is stored of a workload: observations, first and last of them, gaps, bytes."""
+
+    points: int
+    first: datetime | None
+    last: datetime | None
+    gaps: tuple[Span, ...]
+    bytes: int
+
+
+def pieces(
+    workload: Workload, asked: Sequence[Span], stored: Sequence[Span], wanted: BackfillRange
+) -> tuple[Span, ...]:
+    """Stretches to ask for, newest first, each at most 10,000 points and whole days where it can.
+
+    A stretch that was asked for and of which nothing is stored is asked for again: the server may
+    have got its old blocks since.
+    """
+    done = () if wanted.again or wanted.replace else _both(asked, stored)
+    resolution = workload.demand.resolution
+    span = Span(floor_to(wanted.span.start, resolution), floor_to(wanted.span.end, resolution))
+    left = without([span], done)
+    return tuple(reversed([piece for part in left for piece in _cut(part, resolution)]))
+
+
+def _both(one: Sequence[Span], other: Sequence[Span]) -> tuple[Span, ...]:
+    return without(one, without(one, other))
+
+
+def _cut(span: Span, resolution: timedelta) -> Iterator[Span]:
+    """At days counted from 1970, so that later calls cut at the same places."""
+    length = max(1, _MOST_POINTS * resolution // _DAY) * _DAY
+    start = span.start
+    while start < span.end:
+        end = min(span.end, floor_to(start, length) + length)
+        yield Span(start, end)
+        start = end
+
+
+def backfill_demand(
+    targets: Sequence[Target],
+    keep: Keep,
+    demand: DemandStore,
+    executor: Executor,
+    *,
+    clock: Clock,
+    progress: Callable[[Target], bool] = lambda _: True,
+) -> None:
+    """Fetch and store the pieces of all targets, the newest of each first, side by side.
+
+    A source that fails ends its own workload only; `target.failure` says why. progress: called
+    after each piece; False stops everything after the pieces under way.
+
+    Raises:
+        StoreError: what was stored before stays; the same call later goes on from there.
+    """
+    stop = threading.Event()
+    jobs: dict[Future[None], Target] = {}
+    rounds = zip_longest(*([(target, piece) for piece in target.pieces] for target in targets))
+    try:
+        for target, piece in (one for layer in rounds for one in layer if one is not None):
+            job = executor.submit(_bring, target, piece, keep, demand, stop)
+            jobs[job] = target
+        for job in as_completed(jobs):
+            job.result()
+            target = jobs[job]
+            if target.done == len(target.pieces) and target.finished_at is None:
+                target.finished_at = clock.elapsed()
+            if not progress(target):
+                stop.set()
+    finally:
+        stop.set()
+        for job in jobs:
+            job.cancel()
+
+
+def _bring(
+    target: Target,
+    piece: Span,
+    keep: Keep,
+    demand: DemandStore,
+    stop: threading.Event,
+) -> None:
+    if stop.is_set() or target.failure is not None:
+        return
+    workload = target.workload
+    try:
+        found = target.source.fetch(
+            workload.demand.query, piece.start, piece.end, workload.demand.resolution
+        )
+    except SourceError as error:
+        target.failure = SourceFailure(error.kind, str(error))
+        return
+    if stop.is_set():
+        return
+    real = unrepeated(found, workload.forecast.step)
+    merged = demand.append(target.version, real, keep, piece)
+    with target.lock:
+        target.merged += merged
+        target.done += 1
+
+
+def summary(workload: Workload, version: HistoryVersion, demand: DemandStore) -> HistorySummary:
+    """Look through everything that is stored of a version."""
+    parts = demand.parts(version)
+    if not parts:
+        return HistorySummary(0, None, None, (), 0)
+    span = Span(min(p.first_day for p in parts), max(p.last_day for p in parts) + _DAY)
+    looked = _Looked(workload, version, demand)
+    holes = tuple(gaps(looked.pieces(span)))
+    return HistorySummary(
+        looked.points, looked.first, looked.last, holes, sum(p.bytes for p in parts)
+    )
+
+
+class _Looked:
+    """Reads history a few weeks at a time, on the finest grid, and counts on the way."""
+
+    def __init__(self, workload: Workload, version: HistoryVersion, demand: DemandStore) -> None:
+        self.points = 0
+        self.first: datetime | None = None
+        self.last: datetime | None = None
+        self._version = version
+        self._demand = demand
+        stored = [part.resolution for part in demand.parts(version)]
+        self._steps = sorted({workload.demand.resolution, *stored})
+
+    def pieces(self, span: Span) -> Iterator[Series]:
+        start = span.start
+        while start < span.end:
+            end = min(span.end, start + _LOOKED_AT)
+            piece = self._piece(Span(start, end))
+            newest = piece.last_observation()
+            if newest is not None:
+                self.first = self.first or piece.from_first_observation().start
+                self.last = newest[0]
+            yield piece
+            start = end
+
+    def _piece(self, span: Span) -> Series:
+        """Coarser observations cover the finer points that lie inside them."""
+        fine = self._steps[0]
+        found = missing_series(span.start, fine, 0)
+        for step in reversed(self._steps):
+            part = self._demand.read(self._version, span.start, span.end, step)
+            self.points += int(part.observed.sum())
+            spread = Series(
+                part.start, fine, part.mean.repeat(step // fine), part.peak.repeat(step // fine)
+            )
+            found = overlay(found, spread)
+        return found

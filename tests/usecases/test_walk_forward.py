@@ -1,0 +1,177 @@
+"""Forecasts of the past: those that live runs would have made, once, from wherever it stopped."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from prescaler.adapters.memory import MemoryForecasts, MemoryScores, MemoryWorkloads
+from prescaler.adapters.memory_demand import MemoryDemand
+from prescaler.core.forecast import Forecast, Origin
+from prescaler.core.records import HistoryVersion
+from prescaler.core.spans import Span
+from prescaler.core.workload import Workload
+from prescaler.usecases.forecast_workload import ForecastPorts, forecast_workload
+from prescaler.usecases.score_forecasts import accuracy
+from prescaler.usecases.walk_forward import WalkPlan, WalkPorts, forget_walk, walk_forward
+from tests.support.builders import DAY, MINUTE, MONDAY, daily_demand, series, workload
+from tests.support.fakes import PlayedSource, SetClock
+
+HOUR = timedelta(hours=1)
+START = MONDAY - 10 * DAY
+END = MONDAY
+VALUES = daily_demand(10, step=MINUTE)
+
+
+def _web() -> Workload:
+    found = workload()
+    return replace(found, forecast=replace(found.forecast, horizon=timedelta(hours=6)))
+
+
+WEB = _web()
+PLAN = WalkPlan(Span(END - 2 * DAY, END), 3 * HOUR)
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock = SetClock(MONDAY + 2 * MINUTE)
+        self.forecasts = MemoryForecasts()
+        self.scores = MemoryScores(self.forecasts)
+        self.demand, self.workloads = MemoryDemand(), MemoryWorkloads()
+        self.ports = WalkPorts(self.clock, self.workloads, self.demand, self.forecasts, self.scores)
+        self.version: HistoryVersion = self.workloads.ensure(WEB, MONDAY)
+        self.demand.append(self.version, series(VALUES, START, MINUTE))
+
+    def runs(self) -> list[Forecast]:
+        return list(self.forecasts.runs(self.version, Origin.BACKFILL))
+
+
+def test_a_forecast_for_every_cutoff_of_the_plan() -> None:
+    world = World()
+
+    record = walk_forward(WEB, world.ports, PLAN)
+
+    step = WEB.forecast.step
+    assert [run.cutoff + step for run in world.runs()] == [
+        PLAN.span.start + (n + 1) * 3 * HOUR for n in range(16)
+    ]
+    assert (record.forecasts, record.without, record.over, record.until) == (16, 0, True, END)
+    assert {run.issued_at - run.cutoff for run in world.runs()} == {step + WEB.demand.delay}
+    assert world.forecasts.latest(world.version) is None
+
+
+def test_they_are_what_a_live_run_would_have_said_then() -> None:
+    world = World()
+    walk_forward(WEB, world.ports, PLAN)
+    live = World()
+    cutoff = PLAN.span.start + 3 * HOUR
+    source = PlayedSource(START, VALUES)
+    live.clock.present = cutoff + MINUTE
+    ports = ForecastPorts(live.clock, source, MemoryWorkloads(), MemoryDemand(), live.forecasts)
+
+    said = forecast_workload(WEB, ports).forecast
+
+    assert said is not None
+    walked = world.runs()[0]
+    assert said.cutoff == walked.cutoff
+    np.testing.assert_array_equal(said.values, walked.values)
+    np.testing.assert_array_equal(said.naive, walked.naive)
+
+
+def test_nothing_behind_a_cutoff_is_seen() -> None:
+    one, other = World(), World()
+    changed = VALUES.copy()
+    changed[-1440:] *= 5
+    other.demand.append(other.version, series(changed, START, MINUTE))
+    for world in (one, other):
+        walk_forward(WEB, world.ports, PLAN)
+
+    for mine, theirs in zip(one.runs()[:8], other.runs()[:8], strict=True):
+        np.testing.assert_array_equal(mine.values, theirs.values)
+    assert not np.array_equal(one.runs()[15].values, other.runs()[15].values)
+
+
+def test_a_day_at_a_time_is_the_same_walk() -> None:
+    one, other = World(), World()
+    walk_forward(WEB, one.ports, PLAN)
+    calls = 0
+    while not walk_forward(WEB, other.ports, PLAN, most=DAY).over:
+        calls += 1
+
+    assert calls >= 1
+    assert len(one.runs()) == len(other.runs())
+    for mine, theirs in zip(one.runs(), other.runs(), strict=True):
+        np.testing.assert_array_equal(mine.values, theirs.values)
+
+
+def test_again_does_nothing_and_later_goes_on() -> None:
+    world = World()
+    walk_forward(WEB, world.ports, replace(PLAN, span=Span(PLAN.span.start, END - DAY)))
+    walk_forward(WEB, world.ports, PLAN)
+
+    record = walk_forward(WEB, world.ports, PLAN)
+
+    assert (record.forecasts, record.over) == (0, True)
+    assert len(world.runs()) == 16
+
+
+def test_another_cadence_or_an_earlier_start_is_walked_anew() -> None:
+    world = World()
+    walk_forward(WEB, world.ports, PLAN)
+
+    walk_forward(WEB, world.ports, replace(PLAN, every=6 * HOUR))
+    assert len(world.runs()) == 8
+
+    earlier = Span(PLAN.span.start - DAY, END)
+    walk_forward(WEB, world.ports, WalkPlan(earlier, 6 * HOUR))
+    assert len(world.runs()) == 12
+
+
+def test_the_walk_is_scored_and_can_be_forgotten() -> None:
+    world = World()
+    walk_forward(WEB, world.ports, PLAN)
+    first, last = (PLAN.span.start - DAY).date(), (END + DAY).date()
+
+    found = accuracy(world.version, world.scores, first, last)
+    assert {row.origin for row in found.rows} == {Origin.BACKFILL}
+    assert "1h" in found.buckets()
+
+    forget_walk(world.version, world.ports)
+    assert accuracy(world.version, world.scores, first, last).rows == ()
+    assert world.runs() == []
+
+
+def test_live_runs_go_on_with_what_the_walk_has_learnt() -> None:
+    world = World()
+    walk_forward(WEB, world.ports, PLAN)
+
+    adopted = world.forecasts.state(world.version)
+
+    assert adopted is not None
+    assert float(adopted.watch.record.seen.sum()) > 0
+    younger = replace(adopted, watch=type(adopted.watch).new(WEB.forecast.step, 72))
+    world.forecasts.adopt(world.version, younger)
+    walk_forward(WEB, world.ports, PLAN)
+    found = world.forecasts.state(world.version)
+    assert found is not None
+    assert found.watch is not younger.watch
+
+
+def test_too_little_history_is_counted_not_forecast() -> None:
+    world = World()
+
+    record = walk_forward(WEB, world.ports, WalkPlan(Span(START, START + 3 * DAY), 6 * HOUR))
+
+    assert record.without == 5
+    assert record.forecasts == 7
+
+
+@pytest.mark.parametrize("days", [0, 5])
+def test_a_workload_without_demand_gets_none(days: int) -> None:
+    world = World()
+    other = replace(WEB, name="api")
+
+    record = walk_forward(other, world.ports, WalkPlan(Span(END - days * DAY, END), 6 * HOUR))
+
+    assert (record.forecasts, record.without) == (0, 4 * days)
