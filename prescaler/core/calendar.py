@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+import holidays
 import numpy as np
 import pandas as pd
 
 from prescaler.core.arrays import IntArray
+from prescaler.core.errors import UnknownCountry
 from prescaler.core.instants import to_epoch
 
 DAY = timedelta(days=1)
+
+_SATURDAY = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +49,41 @@ def civil_slots(start: datetime, step: timedelta, points: int, zone: ZoneInfo) -
         slot=np.minimum(second // int(step.total_seconds()), slots - 1),
         slots=slots,
     )
+
+
+def is_day_off(day: date, country: str | None) -> bool:
+    """Whether most people of a country are off: its weekend, or one of its public holidays.
+
+    Without a country: Saturday and Sunday.
+    """
+    if country is None:
+        return day.weekday() >= _SATURDAY
+    return day.weekday() in _weekend(country) or is_holiday(day, country)
+
+
+def is_holiday(day: date, country: str) -> bool:
+    """Whether a day is a public holiday, by the tables of `holidays`.
+
+    Raises:
+        UnknownCountry: no tables for it.
+    """
+    return day in _holidays(country, day.year)
+
+
+@lru_cache(maxsize=256)
+def _holidays(country: str, year: int) -> frozenset[date]:
+    try:
+        return frozenset(holidays.country_holidays(country, years=year))
+    except NotImplementedError as error:
+        raise UnknownCountry(country) from error
+
+
+@lru_cache(maxsize=64)
+def _weekend(country: str) -> frozenset[int]:
+    try:
+        return frozenset(holidays.country_holidays(country).weekend)
+    except NotImplementedError as error:
+        raise UnknownCountry(country) from error
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@
     |  |- UnknownWorkload
     |  |- UnknownEvent
     |  |- BadParameter
-    |  |  `- BadEvent              a planned event that cannot be; every complaint at once
+    |  |  |- BadEvent              a planned event that cannot be; every complaint at once
+    |  |  `- UnknownCountry
     |  |- ChangedMeanwhile         somebody else changed it since it was read
     |  `- NotAllowed
     `- ServerAssetMissing          a program or folder that must be there is not
@@ -259,6 +260,18 @@ class BadEvent(BadParameter):
     """A planned event that cannot be. The text names each field that is wrong, and why."""
 
     kind = "bad_event"
+
+
+class UnknownCountry(BadParameter):
+    """No tables of public holidays for a country code."""
+
+    kind = "unknown_country"
+
+    def __init__(self, country: str) -> None:
+        super().__init__(
+            f"no public holidays are known for country {country!r}; "
+            "write an ISO 3166 code in capitals such as FR, or leave it out"
+        )
 
 
 class ChangedMeanwhile(RequestError):
