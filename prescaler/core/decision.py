@@ -281,10 +281,17 @@ class _Case:
         water.cut = True
 
     def _rounded(self, load: float) -> float:
-        """Three decimals, since KEDA keeps no more; upwards, unless just that would add a pod."""
-        up = math.ceil(load * 1000 - 1e-6) / 1000
-        more = pods_for(up, self.policy.target) > pods_for(load, self.policy.target)
-        return math.floor(load * 1000) / 1000 if more else up
+        """Three decimals, since KEDA keeps no more; upwards, unless just that would add a pod.
+
+        A trifle that asks for a pod stays a trifle that asks for a pod.
+        """
+        thousandths, wanted = math.ceil(load * 1000 - 1e-6), pods_for(load, self.policy.target)
+        pods = pods_for(thousandths / 1000, self.policy.target)
+        if pods > wanted:
+            thousandths = math.floor(load * 1000)
+        elif pods < wanted:
+            thousandths += 1
+        return thousandths / 1000
 
     def _status(self, reason: str | None, floor: float, held: float | None) -> Status:
         manual = self._manual()

@@ -24,6 +24,7 @@ from prescaler.core.recurrence import (
     to_utc,
     to_utc_end,
 )
+from prescaler.core.uplift import AROUND, UpliftModel
 
 _MARGIN: Final = timedelta(days=1)
 """More than any two clocks of the world differ, and than a clock change moves."""
@@ -106,17 +107,25 @@ def check_times(event: PlannedEvent) -> None:
 
 
 def effects_of(
-    found: Iterable[Occurrence], policy: Policy, known_at: datetime | None = None
+    found: Iterable[Occurrence],
+    policy: Policy,
+    known_at: datetime | None = None,
+    uplift: UpliftModel | None = None,
 ) -> tuple[EventEffect, ...]:
-    """What occurrences do to a workload of this policy.
+    """What occurrences do to a workload of this policy, by what was declared and what was learnt.
 
     Drafts, cancelled events and those that nobody knew of yet at `known_at` do nothing.
     """
     return tuple(
-        _effect(occurrence, policy)
+        _effect(occurrence, policy, uplift)
         for occurrence in found
-        if occurrence.event.state is EventState.CONFIRMED and known_by(occurrence.event, known_at)
+        if acts_at(occurrence.event, known_at)
     )
+
+
+def acts_at(event: PlannedEvent, known_at: datetime | None) -> bool:
+    """Whether an event is confirmed, and known by an instant."""
+    return event.state is EventState.CONFIRMED and known_by(event, known_at)
 
 
 def known_by(event: PlannedEvent, instant: datetime | None) -> bool:
@@ -129,7 +138,7 @@ def window_minimum(policy: Policy) -> int:
     return max((window.min_pods for window in policy.windows), default=policy.min_pods)
 
 
-def _effect(occurrence: Occurrence, policy: Policy) -> EventEffect:
+def _effect(occurrence: Occurrence, policy: Policy, uplift: UpliftModel | None) -> EventEffect:
     event, effect = occurrence.event, occurrence.event.effect
     pods, factor = effect.min_pods, effect.min_pods_factor
     if factor is not None:
@@ -145,6 +154,7 @@ def _effect(occurrence: Occurrence, policy: Policy) -> EventEffect:
         ramp_after=effect.ramp_after,
         stack=effect.stack,
         replaces_windows=factor is not None,
+        curve=uplift.curve_of(occurrence) if uplift is not None else None,
     )
 
 
@@ -208,10 +218,16 @@ class EventBook:
         return sorted(found, key=lambda o: (o.start, o.end, o.event.id.int))
 
     def effects(
-        self, policy: Policy, start: datetime, end: datetime, known_at: datetime | None = None
+        self,
+        policy: Policy,
+        start: datetime,
+        end: datetime,
+        known_at: datetime | None = None,
+        uplift: UpliftModel | None = None,
     ) -> tuple[EventEffect, ...]:
         """What acts on the workload in [start, end)."""
-        return effects_of(self.occurrences(start, end), policy, known_at)
+        margin = AROUND if uplift is not None else timedelta(0)
+        return effects_of(self.occurrences(start - margin, end + margin), policy, known_at, uplift)
 
 
 EMPTY_BOOK: Final = EventBook()

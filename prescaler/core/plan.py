@@ -136,7 +136,11 @@ def require(forecast: Forecast, events: Sequence[EventEffect], policy: Policy) -
     starts, ends, source = _cells(forecast, events)
     median = forecast.values[source, MEDIAN].astype(np.float64)
     quantile = quantile_at(forecast.values, policy.quantile)[source]
-    event = with_events(events, starts, ends, quantile)
+    event = quantile
+    if events:
+        ordinary = forecast.values[source].astype(np.float64)
+        lifted = with_events(events, starts, ends, ordinary, forecast.cutoff)
+        event = quantile_at(lifted, policy.quantile)
     peak = event * forecast.peak_ratio[source]
     lead = _leads(peak, starts, ends, events, policy)
     due = starts - np.ceil(lead).astype(np.int64) - int(policy.hold.total_seconds())
@@ -190,8 +194,7 @@ def _cells(
 
 def _touches(forecast: Forecast, events: Sequence[EventEffect]) -> bool:
     return any(
-        event.start - event.ramp_before < forecast.valid_until
-        and event.end + event.ramp_after > forecast.first_valid_at
+        event.begins < forecast.valid_until and event.fades_until > forecast.first_valid_at
         for event in events
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prescaler.core.calendar import Window
@@ -369,6 +369,7 @@ def test_rounding_goes_up() -> None:
 
 
 @given(st.floats(0.01, 1000), st.floats(0, 1e6))
+@example(0.015625, 2.4376094583109988e-11)
 def test_rounding_never_changes_the_number_of_pods(target: float, load: float) -> None:
     rules = policy().with_target(target)
     found = decide(None, (), rules, Control(override=Override(BY, load, None)), None, NOW)

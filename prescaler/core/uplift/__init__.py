@@ -1,11 +1,12 @@
 """What past crowds teach about planned ones: learnt uplift curves, and demand without them."""
 
-from prescaler.core.uplift.crowds import Crowd, Frame
+from prescaler.core.uplift.crowds import AROUND, Crowd, Frame
 from prescaler.core.uplift.curve import Evidence, UpliftCurve
 from prescaler.core.uplift.model import Example, KindModel, Ordinary, UpliftModel
 from prescaler.core.uplift.rolling import roll_ordinary
 
 __all__ = [
+    "AROUND",
     "Crowd",
     "Evidence",
     "Example",

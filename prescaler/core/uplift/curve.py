@@ -57,6 +57,19 @@ class UpliftCurve:
         lasts = slice(self.frame.before, self.frame.before + self.frame.during)
         return float(np.exp(np.median(self.middle[lasts])))
 
+    def begins(self, start: datetime) -> datetime:
+        """The first instant of its frame."""
+        return start - self.frame.before * self.frame.step
+
+    def ends(self, start: datetime) -> datetime:
+        """The first instant behind its frame."""
+        return start + (self.frame.during + self.frame.after) * self.frame.step
+
+    def boost(self, stamps: IntArray, start: datetime) -> FloatArray:
+        """[G] median uplift at instants (epoch seconds), 1 outside the frame."""
+        rows = self.frame.rows(stamps, start)
+        return np.where(rows >= 0, np.exp(self.middle[rows]), 1.0)
+
     def lifted(
         self, stamps: IntArray, start: datetime, values: FloatArray, cutoff: datetime | None = None
     ) -> FloatArray:
@@ -67,15 +80,19 @@ class UpliftCurve:
         by then has already shown in them how large it is.
         """
         rows = self.frame.rows(stamps, start)
-        inside = rows >= 0
+        inside = np.flatnonzero(rows >= 0)
         lifted = values.astype(np.float64)
-        narrow = self._narrowed(stamps[inside], start, cutoff)
-        lifted[inside] = self._product(lifted[inside], rows[inside], narrow)
+        if not len(inside):
+            return lifted
+        first, group = _groups(rows[inside], lifted[inside])
+        at = inside[first]
+        narrow = self._narrowed(stamps[at], start, cutoff)
+        lifted[inside] = self._product(lifted[at], rows[at], narrow)[group]
         return lifted
 
     def _narrowed(self, stamps: IntArray, start: datetime, cutoff: datetime | None) -> FloatArray:
         """[G] share of the spread that is left."""
-        if cutoff is None or cutoff < start - self.frame.before * self.frame.step + _SEEN_AFTER:
+        if cutoff is None or cutoff < self.begins(start) + _SEEN_AFTER:
             return np.ones(len(stamps))
         lead = np.maximum(0, stamps - to_epoch(cutoff))
         return np.asarray(1.0 - _SEEN_SHARE * np.exp(-lead / _SEEN_FOR))
@@ -93,6 +110,16 @@ class UpliftCurve:
         log_uplift = np.where(rows >= 0, self.middle[rows], 0.0)
         without = (demand + self.offset) * np.exp(-log_uplift) - self.offset
         return np.asarray(np.where(rows >= 0, np.maximum(without, 0.0), demand))
+
+
+def _groups(rows: IntArray, values: FloatArray) -> tuple[IntArray, IntArray]:
+    """Where runs of equal rows and values begin, and [G] to which run each belongs.
+
+    Cells are finer than the steps of forecast and curve: most of them repeat their neighbour.
+    """
+    new = np.ones(len(rows), dtype=bool)
+    new[1:] = (rows[1:] != rows[:-1]) | (values[1:] != values[:-1]).any(axis=1)
+    return np.flatnonzero(new), np.cumsum(new) - 1
 
 
 def drawn_from(quantiles: FloatArray) -> FloatArray:

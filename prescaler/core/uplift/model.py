@@ -1,15 +1,19 @@
 """What a workload's past crowds teach: examples, likeness, curves, and history without them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cached_property
 from statistics import NormalDist
 from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from prescaler.core.arrays import BoolArray, FloatArray, frozen
 from prescaler.core.history import History
+from prescaler.core.planned import Occurrence
 from prescaler.core.quantiles import weighted_quantiles
 from prescaler.core.scales import DemandScale
 from prescaler.core.series import Series
@@ -39,6 +43,8 @@ _LEAST_MEASURED: Final = 4
 _UNMEASURED: Final = 0.4
 """Standard deviation of a log uplift while fewer than four could be checked: that of the first
 matches of the World Cup of 1998 foretold from one another."""
+
+_MOST_CURVES: Final = 200
 
 _SMALL_SHARE: Final = 0.02
 _HARM: Final = 1.05
@@ -84,16 +90,35 @@ class KindModel:
 
 @dataclass(frozen=True, eq=False)
 class UpliftModel:
-    """All that is known of crowds on one workload. offset: load units added before logarithms."""
+    """All that is known of crowds on one workload.
+
+    zone, country: its civil time. offset: load units added before logarithms.
+    """
 
     step: timedelta
+    zone: ZoneInfo
+    country: str | None
     offset: float
     kinds: Mapping[str, KindModel]
 
     @classmethod
-    def empty(cls, step: timedelta) -> "UpliftModel":
+    def empty(cls, step: timedelta, zone: ZoneInfo, country: str | None = None) -> "UpliftModel":
         """Nothing is known yet."""
-        return cls(step, 0.0, {})
+        return cls(step, zone, country, 0.0, {})
+
+    def suits(self, step: timedelta, zone: ZoneInfo, country: str | None) -> bool:
+        """Whether it was learnt on this grid and in this civil time."""
+        return (self.step, self.zone, self.country) == (step, zone, country)
+
+    def crowds(self, occurrences: Iterable[Occurrence]) -> list[Crowd]:
+        """Occurrences in the workload's civil time."""
+        return [Crowd.of(occurrence, self.zone, self.country) for occurrence in occurrences]
+
+    @property
+    def seen(self) -> frozenset[tuple[str, datetime]]:
+        """Which occurrences it has learnt from."""
+        every = [one.crowd for kind in self.kinds.values() for one in kind.examples]
+        return frozenset((crowd.name, crowd.start) for crowd in every)
 
     def learned(
         self, history: History, crowds: Sequence[Crowd], saturated: BoolArray | None = None
@@ -116,7 +141,7 @@ class UpliftModel:
                     *(one for one in fresh if one.crowd.kind == kind),
                 ]
             )
-        return UpliftModel(history.step, scale.offset, kinds)
+        return replace(self, offset=scale.offset, kinds=kinds)
 
     def _older(self, kind: str, history: History) -> list[Example]:
         """Examples that the history cannot show again.
@@ -163,6 +188,19 @@ class UpliftModel:
             evidence=_evidence(told, weights),
             shrunk=shrunk,
         )
+
+    def curve_of(self, occurrence: Occurrence) -> UpliftCurve | None:
+        """As `curve`, for an occurrence; worked out once."""
+        key = (occurrence.event.id, occurrence.event.revision, occurrence.start)
+        if key not in self._curves:
+            if len(self._curves) >= _MOST_CURVES:
+                self._curves.clear()
+            self._curves[key] = self.curve(Crowd.of(occurrence, self.zone, self.country))
+        return self._curves[key]
+
+    @cached_property
+    def _curves(self) -> dict[tuple[UUID, int, datetime], UpliftCurve | None]:
+        return {}
 
     def ordinary(self, history: History, crowds: Sequence[Crowd]) -> "Ordinary":
         """History as it would have been without the crowds; holes stay holes."""

@@ -7,7 +7,7 @@ import pytest
 from prescaler.core.engine import refit, roll
 from prescaler.core.planned import Effect
 from prescaler.core.uplift import Crowd, UpliftModel, roll_ordinary
-from tests.support.crowds import FIRST_DAY, STEP, Night, crowd, history, ordinary_demand
+from tests.support.crowds import FIRST_DAY, PARIS, STEP, Night, crowd, history, ordinary_demand
 
 EVENINGS = [Night(day, 5.0) for day in (8, 10, 15, 17, 22, 24)]
 NEXT = crowd(Night(29, 5.0))
@@ -19,7 +19,7 @@ def crowds(nights: list[Night]) -> list[Crowd]:
 
 
 def learnt(nights: list[Night], days: int = 28, noise: float = 0.05) -> UpliftModel:
-    return UpliftModel.empty(STEP).learned(history(days, nights, noise), crowds(nights))
+    return UpliftModel.empty(STEP, PARIS).learned(history(days, nights, noise), crowds(nights))
 
 
 def test_the_factor_of_past_evenings_is_found_and_its_evidence_named() -> None:
@@ -36,7 +36,7 @@ def test_a_kind_never_seen_teaches_nothing() -> None:
     model = learnt(EVENINGS)
 
     assert model.curve(crowd(Night(29, 1.0), kind="concert")) is None
-    assert UpliftModel.empty(STEP).curve(NEXT) is None
+    assert UpliftModel.empty(STEP, PARIS).curve(NEXT) is None
     assert not model.acts(crowd(Night(29, 1.0), kind="concert"))
     assert model.acts(crowd(Night(29, 1.0, effect=Effect(factor=2.0)), kind="concert"))
 
@@ -45,7 +45,7 @@ def test_a_crowd_without_a_kind_or_not_over_yet_is_no_example() -> None:
     night = Night(27, 5.0, hour=22.0)
     nameless = replace(crowd(Night(10, 5.0)), kind="")
 
-    model = UpliftModel.empty(STEP).learned(history(28, [night]), [crowd(night), nameless])
+    model = UpliftModel.empty(STEP, PARIS).learned(history(28, [night]), [crowd(night), nameless])
 
     assert model.kinds == {}
 
@@ -80,7 +80,7 @@ def test_history_without_its_crowds_is_ordinary_demand() -> None:
     nights = crowds(EVENINGS)
     told = history(28, EVENINGS)
 
-    ordinary = UpliftModel.empty(STEP).learned(told, nights).ordinary(told, nights)
+    ordinary = UpliftModel.empty(STEP, PARIS).learned(told, nights).ordinary(told, nights)
 
     assert ordinary.live is None
     np.testing.assert_allclose(ordinary.calm.demand, ordinary_demand(28), rtol=0.15)
@@ -95,7 +95,7 @@ def test_holes_stay_holes() -> None:
     holed = replace(told, series=replace(told.series, mean=mean, peak=mean))
     nights = crowds(EVENINGS)
 
-    ordinary = UpliftModel.empty(STEP).learned(holed, nights).ordinary(holed, nights)
+    ordinary = UpliftModel.empty(STEP, PARIS).learned(holed, nights).ordinary(holed, nights)
 
     assert np.isnan(ordinary.calm.demand[24 * 96 + 78])
     assert np.isnan(ordinary.calm.demand).sum() == 1
@@ -104,14 +104,14 @@ def test_holes_stay_holes() -> None:
 def test_without_crowds_history_is_left_alone() -> None:
     told = history(28, [])
 
-    assert UpliftModel.empty(STEP).ordinary(told, [crowd(Night(40, 5.0))]).calm is told
+    assert UpliftModel.empty(STEP, PARIS).ordinary(told, [crowd(Night(40, 5.0))]).calm is told
 
 
 def test_a_crowd_under_way_that_is_larger_than_expected_raises_the_level() -> None:
     larger = Night(27, 10.0)
     told = history(28, [*EVENINGS, larger]).until(27 * 96 + 80)
     nights = crowds([*EVENINGS, larger])
-    model = UpliftModel.empty(STEP).learned(told, nights)
+    model = UpliftModel.empty(STEP, PARIS).learned(told, nights)
 
     ordinary = model.ordinary(told, nights)
 
@@ -129,7 +129,7 @@ def test_a_declared_crowd_under_way_is_taken_away_as_declared() -> None:
     first = Night(27, 3.0, effect=Effect(factor=3.0))
     told = history(28, [first]).until(27 * 96 + 80)
 
-    ordinary = UpliftModel.empty(STEP).ordinary(told, [crowd(first)])
+    ordinary = UpliftModel.empty(STEP, PARIS).ordinary(told, [crowd(first)])
 
     assert ordinary.live is not None
     np.testing.assert_allclose(ordinary.live.demand, ordinary_demand(28)[: 27 * 96 + 80])
@@ -138,7 +138,7 @@ def test_a_declared_crowd_under_way_is_taken_away_as_declared() -> None:
 def test_a_forecast_without_a_present_crowd_is_the_calm_one() -> None:
     told = history(28, EVENINGS)
     nights = crowds(EVENINGS)
-    ordinary = UpliftModel.empty(STEP).learned(told, nights).ordinary(told, nights)
+    ordinary = UpliftModel.empty(STEP, PARIS).learned(told, nights).ordinary(told, nights)
     state = refit(ordinary.calm, 96)
 
     found = roll_ordinary(state, ordinary, 96)
@@ -165,8 +165,8 @@ def test_what_lies_behind_the_end_of_history_changes_nothing() -> None:
     told = history(28, EVENINGS, noise=0.05)
     altered = replace(told, ahead=told.ahead)
 
-    first = UpliftModel.empty(STEP).learned(told.until(20 * 96), crowds(EVENINGS))
-    second = UpliftModel.empty(STEP).learned(altered.until(20 * 96), crowds(EVENINGS[:4]))
+    first = UpliftModel.empty(STEP, PARIS).learned(told.until(20 * 96), crowds(EVENINGS))
+    second = UpliftModel.empty(STEP, PARIS).learned(altered.until(20 * 96), crowds(EVENINGS[:4]))
 
     one, two = first.curve(NEXT), second.curve(NEXT)
     assert one is not None
@@ -177,7 +177,7 @@ def test_what_lies_behind_the_end_of_history_changes_nothing() -> None:
 
 def test_examples_older_than_the_history_are_kept_and_struck_off_ones_forgotten() -> None:
     told = history(28, EVENINGS, noise=0.05)
-    model = UpliftModel.empty(STEP).learned(told.until(20 * 96), crowds(EVENINGS))
+    model = UpliftModel.empty(STEP, PARIS).learned(told.until(20 * 96), crowds(EVENINGS))
     later = replace(
         told, series=told.series.between(FIRST_DAY + timedelta(days=12), told.series.end)
     )
@@ -195,8 +195,8 @@ def test_saturated_minutes_never_lower_an_uplift() -> None:
     saturated = np.zeros(len(told), dtype=bool)
     saturated[24 * 96 + 76 : 24 * 96 + 83] = True
 
-    free = UpliftModel.empty(STEP).learned(told, crowds(nights)).curve(NEXT)
-    bound = UpliftModel.empty(STEP).learned(told, crowds(nights), saturated).curve(NEXT)
+    free = UpliftModel.empty(STEP, PARIS).learned(told, crowds(nights)).curve(NEXT)
+    bound = UpliftModel.empty(STEP, PARIS).learned(told, crowds(nights), saturated).curve(NEXT)
 
     assert free is not None
     assert bound is not None
@@ -211,7 +211,7 @@ def test_a_bound_above_what_the_others_say_counts() -> None:
     saturated = np.zeros(len(told), dtype=bool)
     saturated[24 * 96 + 76 : 24 * 96 + 83] = True
 
-    bound = UpliftModel.empty(STEP).learned(told, crowds(nights), saturated).curve(NEXT)
+    bound = UpliftModel.empty(STEP, PARIS).learned(told, crowds(nights), saturated).curve(NEXT)
 
     assert bound is not None
     assert bound.suggested() > 5.3
@@ -233,7 +233,7 @@ def test_an_occurrence_that_was_hardly_observed_is_no_example() -> None:
     mean[24 * 96 + 70 : 24 * 96 + 84] = np.nan
     holed = replace(told, series=replace(told.series, mean=mean, peak=mean))
 
-    model = UpliftModel.empty(STEP).learned(holed, crowds(EVENINGS))
+    model = UpliftModel.empty(STEP, PARIS).learned(holed, crowds(EVENINGS))
 
     assert [e.crowd.name for e in model.kinds["football"].examples][-1] == "match 22"
 
@@ -252,7 +252,9 @@ def test_crowds_in_every_night_leave_a_shape_to_stand_on() -> None:
     nights = [Night(day, 4.0 + 3.0 * (day % 3 == 0)) for day in range(28)]
     told = history(28, nights)
 
-    ordinary = UpliftModel.empty(STEP).learned(told, crowds(nights)).ordinary(told, crowds(nights))
+    ordinary = (
+        UpliftModel.empty(STEP, PARIS).learned(told, crowds(nights)).ordinary(told, crowds(nights))
+    )
 
     assert np.isfinite(ordinary.calm.demand).all()
     during = np.concatenate([np.arange(76, 83) + 96 * d for d in range(28)])
@@ -263,7 +265,7 @@ def test_a_crowd_without_end_leaves_no_quiet_hour_and_still_gives_numbers() -> N
     told = history(3, [])
     fair = crowd(Night(0, 1.0, hour=0.0, lasts=timedelta(days=3), effect=Effect(factor=2.0)))
 
-    ordinary = UpliftModel.empty(STEP).learned(told, [fair]).ordinary(told, [fair])
+    ordinary = UpliftModel.empty(STEP, PARIS).learned(told, [fair]).ordinary(told, [fair])
 
     assert np.isfinite(ordinary.calm.demand).all()
 
@@ -276,8 +278,16 @@ def test_a_step_that_was_never_observed_has_no_spread_of_its_own() -> None:
         mean[night.day * 96 + 76 : night.day * 96 + 83] = np.nan
     holed = replace(told, series=replace(told.series, mean=mean, peak=mean))
 
-    curve = UpliftModel.empty(STEP).learned(holed, crowds(nights)).curve(NEXT)
+    curve = UpliftModel.empty(STEP, PARIS).learned(holed, crowds(nights)).curve(NEXT)
 
     assert curve is not None
     assert not curve.spread[11].any()
     assert curve.spread[2].any()
+
+
+def test_a_model_belongs_to_a_grid_and_a_civil_time() -> None:
+    model = learnt(EVENINGS)
+
+    assert model.suits(STEP, PARIS, None)
+    assert not model.suits(STEP, PARIS, "FR")
+    assert (EVENINGS[0].lasts, len(model.seen)) == (timedelta(minutes=105), 6)
