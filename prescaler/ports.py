@@ -252,6 +252,10 @@ class ControlStore(Protocol):
         """Every workload's control state, ended entries included."""
         ...
 
+    def get(self, workload: UUID) -> Control:
+        """One workload's control state, ended entries included; empty where nothing was set."""
+        ...
+
     def put(self, workload: UUID, control: Control, entry: AuditEntry | None) -> Control:
         """Store the state if its revision is still the stored one, with its audit entry.
 

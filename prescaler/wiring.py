@@ -46,6 +46,7 @@ from prescaler.ports import (
     WorkloadStore,
 )
 from prescaler.usecases.forecast_workload import ForecastPorts
+from prescaler.usecases.review_trust import TrustPorts
 from prescaler.usecases.score_forecasts import ScorePorts
 from prescaler.usecases.walk_forward import WalkPorts
 
@@ -169,6 +170,14 @@ class WorkerResources:
     def score_ports(self) -> ScorePorts:
         """The ports of scoring."""
         return ScorePorts(self.stores.demand, self.stores.scores)
+
+    @property
+    def trust_ports(self) -> TrustPorts:
+        """The ports of guards and ladder."""
+        stores = self.stores
+        return TrustPorts(
+            stores.demand, stores.forecasts, stores.scores, stores.controls, stores.events
+        )
 
 
 @lru_cache(maxsize=1)

@@ -224,6 +224,10 @@ class MemoryControl:
         """Every workload's control state."""
         return dict(self._controls)
 
+    def get(self, workload: UUID) -> Control:
+        """One workload's control state."""
+        return self._controls.get(workload, Control())
+
     def put(self, workload: UUID, control: Control, entry: AuditEntry | None) -> Control:
         """Store the state if its revision is still the stored one."""
         stored = self._controls.get(workload, Control())

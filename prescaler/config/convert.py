@@ -5,6 +5,7 @@ from prescaler.config.models import (
     LeadTimeSection,
     PolicySection,
     StartTimeSection,
+    TrustSection,
     WindowSection,
     WorkloadSection,
 )
@@ -12,10 +13,12 @@ from prescaler.core.calendar import Window
 from prescaler.core.policy import (
     Capacity,
     LeadTime,
+    Mode,
     Policy,
     ScalingPolicy,
     StartTime,
     Tolerance,
+    TrustSettings,
 )
 from prescaler.core.workload import (
     DemandQuery,
@@ -48,6 +51,7 @@ def to_workload(section: WorkloadSection) -> Workload:
         policy=_policy(section, settings),
         reactive=Reactive(section.reactive.query, section.reactive.target),
         pods=_pods(section),
+        trust=_trust(section.trust),
     )
 
 
@@ -76,6 +80,19 @@ def _policy(section: WorkloadSection, settings: ForecastSettings) -> Policy:
         capacity=to_capacity(section.capacity),
         lead_time=_lead_time(section.lead_time),
         timezone=settings.timezone,
+    )
+
+
+def _trust(section: TrustSection) -> TrustSettings:
+    return TrustSettings(
+        auto=section.auto,
+        most=Mode(section.most),
+        days=section.days,
+        bucket=section.bucket,
+        error_ratio=section.error_ratio,
+        coverage_gap=section.coverage_gap,
+        residuals_for=section.guards.residuals_for,
+        beyond_seen=section.guards.beyond_seen,
     )
 
 

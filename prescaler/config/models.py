@@ -299,6 +299,43 @@ class PodsSection(Section):
     )
 
 
+class GuardsSection(Section):
+    """What keeps the forecast part neutral until it is over; declared floors go on."""
+
+    residuals_for: Duration | None = Field(
+        parse_duration("1h"),
+        description="demand far outside of the forecast for this long trips; null = never",
+    )
+    beyond_seen: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = Field(
+        3.0,
+        description="a forecast (events aside) of more than this many times the highest demand "
+        "ever seen trips; null = never",
+    )
+
+
+class TrustSection(Section):
+    """How the mode moves by itself, from policy.mode on."""
+
+    auto: bool = Field(
+        default=False,
+        description="whether it does: shadow -> capped -> active on evidence, to shadow on a trip",
+    )
+    most: Literal["shadow", "capped", "active"] = Field(
+        "active", description="the highest mode it goes to by itself"
+    )
+    days: Annotated[int, Field(ge=1, le=365)] = Field(
+        14, description="days with scored forecasts it needs; backfilled ones count"
+    )
+    bucket: Literal["15m", "1h", "6h", "24h", "48h"] = Field(
+        "1h", description="leads that are judged"
+    )
+    error_ratio: Positive = Field(1.0, description="error over naive's must be below this")
+    coverage_gap: NotNegative = Field(
+        5.0, description="most points that 0.9, 0.95 and 0.99 may be off their share"
+    )
+    guards: GuardsSection = Field(GuardsSection(), description="in every mode but off")
+
+
 class WindowSection(Section):
     """A daily window with a minimum number of pods."""
 
@@ -331,6 +368,7 @@ class WorkloadSection(Section):
     capacity: CapacitySection = Field(description="what one pod carries")
     policy: PolicySection = Field(PolicySection(), description="what is served")
     lead_time: LeadTimeSection = Field(LeadTimeSection(), description="from decision to ready pods")
+    trust: TrustSection = Field(TrustSection(), description="how the mode moves by itself")
     pods: PodsSection = Field(PodsSection(), description="counting the pods that run")
     windows: Annotated[tuple[WindowSection, ...], AsTuple] = Field((), description="daily minimums")
     reactive: ReactiveSection = Field(ReactiveSection(), description="the trigger beside ours")

@@ -98,6 +98,26 @@ class Capacity:
 
 
 @dataclass(frozen=True)
+class TrustSettings:
+    """What a forecast must have shown before it may act, and what takes that away.
+
+    auto: whether the mode moves by itself, from the file's `policy.mode` up to `most`. days,
+    error_ratio, coverage_gap (percentage points): the evidence, in one bucket of leads.
+    residuals_for: how long demand may be far outside; beyond_seen: how many times the highest
+    demand ever seen a forecast may need. None switches a guard off.
+    """
+
+    auto: bool = False
+    most: Mode = Mode.ACTIVE
+    days: int = 14
+    bucket: str = "1h"
+    error_ratio: float = 1.0
+    coverage_gap: float = 5.0
+    residuals_for: timedelta | None = timedelta(hours=1)
+    beyond_seen: float | None = 3.0
+
+
+@dataclass(frozen=True)
 class Policy:
     """The frozen record that `plan` and `decide` work by.
 

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from prescaler.core.instants import floor_to
-from prescaler.core.policy import Policy
+from prescaler.core.policy import Policy, TrustSettings
 
 _RUNS_MISSED: Final = 3
 """Runs that may be late before the newest observation counts as stale."""
@@ -100,6 +100,7 @@ class Workload:
     policy: Policy
     reactive: Reactive
     pods: PodQuery | None = None
+    trust: TrustSettings = field(default_factory=TrustSettings)
 
     @property
     def fingerprint(self) -> str:

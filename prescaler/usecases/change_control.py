@@ -84,6 +84,12 @@ def clear_override(served: Served, change: Change, ports: ControlPorts) -> Contr
     return _store("clear override", served, control, change, ports)
 
 
+def clear_guard(served: Served, change: Change, ports: ControlPorts) -> Control:
+    """Let the forecast part act again; a guard that still sees something trips anew."""
+    control = replace(_present(served, _now(ports)), guard=None)
+    return _store("guard cleared", served, control, change, ports)
+
+
 def _now(ports: ControlPorts) -> datetime:
     return ports.clock.now().replace(microsecond=0)
 
@@ -109,8 +115,8 @@ def _store(
         action=action,
         subject=served.workload.name,
         reason=change.reason,
-        before=_text(served.state.control),
-        after=_text(control),
+        before=control_text(served.state.control),
+        after=control_text(control),
     )
     return ports.controls.put(version.workload, control, entry)
 
@@ -126,8 +132,8 @@ def _check(served: Served, change: Change, now: datetime) -> None:
         )
 
 
-def _text(control: Control) -> str:
-    """What the audit keeps: the parts that people set."""
+def control_text(control: Control) -> str:
+    """What the audit keeps: what people and guards set."""
     parts = {key: value for key, value in asdict(control).items() if value is not None}
-    kept = {key: parts[key] for key in ("mode", "freeze", "override") if key in parts}
+    kept = {key: parts[key] for key in ("mode", "freeze", "override", "guard") if key in parts}
     return json.dumps(kept, default=str, allow_nan=False)

@@ -13,6 +13,7 @@ from prescaler.core.workload import Workload
 from prescaler.ports import Clock, DemandSource, DemandStore, ForecastStore, WorkloadStore
 from prescaler.usecases.ingest_demand import ingest_demand
 from prescaler.usecases.issue_forecast import issue
+from prescaler.usecases.review_trust import TrustRecord
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class ForecastPorts:
 class RunRecord:
     """What a run did. points: new observations. seconds: by part of the work.
 
-    scoring_failure: why earlier runs could not be scored afterwards; this one is stored anyway.
+    trust: what guards and ladder did afterwards. afterwards_failed: why scoring or that failed;
+    the forecast is stored anyway.
     """
 
     workload: str
@@ -42,7 +44,8 @@ class RunRecord:
     source_failure: SourceFailure | None
     seconds: dict[str, float]
     forecast: Forecast | None = field(default=None, repr=False)
-    scoring_failure: str | None = None
+    trust: TrustRecord = field(default_factory=TrustRecord)
+    afterwards_failed: str | None = None
 
 
 @dataclass(frozen=True)

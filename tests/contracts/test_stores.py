@@ -431,6 +431,17 @@ def test_control_is_read_back_with_the_next_revision(stores: AllStores) -> None:
     assert list(stores.audit.recent(10)) == [entry(MONDAY)]
 
 
+def test_one_workloads_control_is_that_of_all(stores: AllStores) -> None:
+    version, other = version_of(stores), version_of(stores, "api")
+    assert stores.controls.get(version.workload) == Control()
+    stores.controls.put_last_valid({version.workload: LastValid(5.0, MONDAY)})
+    stores.controls.put(version.workload, Control(freeze=Freeze(BY, 1.0)), None)
+    stores.controls.put(other.workload, Control(), None)
+
+    for one in (version.workload, other.workload):
+        assert stores.controls.get(one) == stores.controls.all()[one]
+
+
 def test_of_two_who_read_the_same_only_the_first_writes(stores: AllStores) -> None:
     version = version_of(stores)
     first = stores.controls.put(version.workload, Control(), None)

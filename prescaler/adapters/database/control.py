@@ -24,8 +24,19 @@ class DatabaseControl:
 
     def all(self) -> Mapping[UUID, Control]:
         """Every workload's control state."""
-        query = sa.select(t.control.c.workload_id, t.control.c.revision, t.control.c.body)
-        valid = sa.select(t.last_valid.c.workload_id, t.last_valid.c.value, t.last_valid.c.at)
+        return self._found(sa.true(), sa.true())
+
+    def get(self, workload: UUID) -> Control:
+        """One workload's control state."""
+        mine = (t.control.c.workload_id == workload, t.last_valid.c.workload_id == workload)
+        return self._found(*mine).get(workload, Control())
+
+    def _found(
+        self, of_control: sa.ColumnElement[bool], of_valid: sa.ColumnElement[bool]
+    ) -> dict[UUID, Control]:
+        c, v = t.control.c, t.last_valid.c
+        query = sa.select(c.workload_id, c.revision, c.body).where(of_control)
+        valid = sa.select(v.workload_id, v.value, v.at).where(of_valid)
         with self._database.read() as connection:
             found = {
                 row.workload_id: replace(control_from_json(row.body), revision=row.revision)

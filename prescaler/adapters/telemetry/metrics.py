@@ -52,6 +52,10 @@ class Telemetry:
             "target_mismatch", "1 where a ScaledObject asks with another target.", "workload"
         )
 
+        self.guard_trips = self._counter(
+            "guard_trips", "Guards that took the forecast part away.", "workload", "guard"
+        )
+
     def watch(self, observe: Callable[[], Sequence["Observation"]]) -> None:
         """Add the gauges per workload, worked out by `observe` at every scrape."""
         self.registry.register(_ServingCollector(observe))

@@ -24,6 +24,7 @@ from prescaler.core.workload import Workload
 from prescaler.ports import Clock, Leadership
 from prescaler.usecases.forecast_workload import RunRecord
 from prescaler.usecases.log_decisions import log_decisions, pack_decisions
+from prescaler.usecases.review_trust import TrustRecord
 from prescaler.wiring import Stores, WorkerPlan, worker_plan
 
 _ROUND_SECONDS: Final = 2.0
@@ -187,8 +188,9 @@ class Clockwork:
             source = "+".join(workload.demand.sources) if workload else "?"
             self._telemetry.source_errors.labels(source, failure.kind).inc()
             _LOG.warning("source_failed", workload=record.workload, **vars(failure))
-        if record.scoring_failure is not None:
-            _LOG.warning("not_scored", workload=record.workload, error=record.scoring_failure)
+        if record.afterwards_failed is not None:
+            _LOG.warning("not_reviewed", workload=record.workload, error=record.afterwards_failed)
+        self._note_trust(record)
         _LOG.info(
             "run",
             workload=record.workload,
@@ -199,6 +201,13 @@ class Clockwork:
             refitted=record.refitted,
             **{f"{part}_seconds": seconds for part, seconds in record.seconds.items()},
         )
+
+    def _note_trust(self, record: RunRecord) -> None:
+        trust = record.trust
+        if trust.tripped is not None:
+            self._telemetry.guard_trips.labels(record.workload, trust.tripped).inc()
+        if trust != TrustRecord():
+            _LOG.warning("trust_changed", workload=record.workload, **vars(trust))
 
     def _on_overlap(self, event: Any) -> None:
         _LOG.warning("run_skipped", workload=event.job_id, why="the one before still runs")

@@ -10,6 +10,7 @@ from prescaler.adapters.heap import keep_freed_memory
 from prescaler.core.errors import PrescalerError
 from prescaler.core.workload import Workload
 from prescaler.usecases.forecast_workload import RunRecord, forecast_workload
+from prescaler.usecases.review_trust import review_trust
 from prescaler.usecases.score_forecasts import score_forecasts
 from prescaler.wiring import WorkerPlan, WorkerResources, clock, worker_resources
 
@@ -30,18 +31,19 @@ def run_job(plan: WorkerPlan, workload: Workload) -> RunRecord | RunFailure:
         record = forecast_workload(workload, resources.ports(workload))
     except PrescalerError as error:
         return RunFailure(workload.name, error.kind, str(error))
-    return replace(record, forecast=None, scoring_failure=_score(workload, resources))
+    return _after(replace(record, forecast=None), workload, resources)
 
 
-def _score(workload: Workload, resources: WorkerResources) -> str | None:
-    """Score what has come; why that failed, where it did: the forecast is stored all the same."""
+def _after(record: RunRecord, workload: Workload, resources: WorkerResources) -> RunRecord:
+    """Score what has come and review trust; where that fails, the forecast is stored anyway."""
     now = clock().now().replace(microsecond=0)
     try:
         version = resources.stores.workloads.ensure(workload, now)
         score_forecasts(workload, version, resources.score_ports, now)
+        trust = review_trust(workload, version, resources.trust_ports, now)
     except PrescalerError as error:
-        return str(error)
-    return None
+        return replace(record, afterwards_failed=str(error))
+    return replace(record, trust=trust)
 
 
 def prepare_worker() -> None:
