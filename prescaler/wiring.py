@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.leadership import leadership_on
 from prescaler.adapters.database.scores import DatabaseScores
 from prescaler.adapters.database.workloads import DatabaseWorkloads
-from prescaler.adapters.memory import MemoryForecasts, MemoryWorkloads
+from prescaler.adapters.memory import MemoryForecasts, MemorySnapshot, MemoryWorkloads
 from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.adapters.prometheus.access import PrometheusAccess, Secret
 from prescaler.adapters.prometheus.pods import PrometheusPods
@@ -46,8 +47,10 @@ from prescaler.ports import (
     WorkloadStore,
 )
 from prescaler.usecases.forecast_workload import ForecastPorts
+from prescaler.usecases.refresh_serving import ServingPorts, refresh_serving, start_serving
 from prescaler.usecases.review_trust import TrustPorts
 from prescaler.usecases.score_forecasts import ScorePorts
+from prescaler.usecases.serve_metric import Served, ServingTable
 from prescaler.usecases.walk_forward import WalkPorts
 
 
@@ -255,6 +258,24 @@ def _reactive_source(name: str, section: PrometheusSection) -> ReactiveSource:
     mode = "bearer" if bearer else "basic" if auth.username else None
     private_tls = section.ca_file is not None or section.cert_file is not None
     return ReactiveSource(name, section.url, tuple(section.headers.items()), mode, private_tls)
+
+
+def load_serving(workload: Workload, stores: Stores, now: datetime) -> Served:
+    """One workload as every replica serves it, read from the store once.
+
+    Raises:
+        StoreError: by its subclass.
+    """
+    table, snapshot = ServingTable(), MemorySnapshot()
+    start_serving(table, [workload], {})
+    ports = ServingPorts(
+        stores.workloads, stores.forecasts, stores.controls, snapshot, stores.events
+    )
+    record = refresh_serving(table, ports, now)
+    failure = record.failure or record.events_failure
+    if failure is not None:
+        raise failure
+    return table.get(workload.name)
 
 
 def check_schema(stores: Stores) -> None:

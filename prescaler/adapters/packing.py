@@ -218,7 +218,9 @@ def decision_to_json(entry: LoggedDecision) -> list[Any]:
         to_epoch(entry.cutoff) if entry.cutoff else None,
         None if tuple(names) == STAGES else names,
         [load for _, load, _ in entry.stages],
-        {str(i): note for i, (_, _, note) in enumerate(entry.stages) if note},
+        # What came later stands among the notes, where a release before looks past it.
+        {str(i): note for i, (_, _, note) in enumerate(entry.stages) if note}
+        | {k: v for k in ("target", "detail") if (v := getattr(entry, k)) is not None},
     ]
 
 
@@ -236,6 +238,8 @@ def decision_from_json(found: list[Any]) -> LoggedDecision:
         would_serve=would_serve,
         cutoff=from_epoch(cutoff) if cutoff is not None else None,
         stages=tuple((name, load, notes.get(str(i), "")) for i, (name, load) in enumerate(stages)),
+        target=notes.get("target"),
+        detail=notes.get("detail"),
     )
 
 

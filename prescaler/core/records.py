@@ -155,7 +155,10 @@ class AuditEntry:
 
 @dataclass(frozen=True)
 class LoggedDecision:
-    """A decision as it is kept: valid from `since` until the next one of the workload."""
+    """A decision as it is kept: valid from `since` until the next one of the workload.
+
+    target, detail: load units per pod, and what the reason was about; None in old entries.
+    """
 
     since: datetime
     value: float
@@ -166,6 +169,8 @@ class LoggedDecision:
     would_serve: float
     cutoff: datetime | None
     stages: tuple[tuple[str, float | None, str], ...]
+    target: float | None = None
+    detail: str | None = None
 
     def same_as(self, other: "LoggedDecision | None") -> bool:
         """Whether nothing but the moment differs."""

@@ -13,6 +13,7 @@ from prescaler.core.records import LoggedDecision
 from prescaler.ports import ControlStore, DecisionStore
 from prescaler.usecases.serve_metric import Served, ServingTable
 
+_LONGEST_DETAIL: Final = 300
 _VALID_EVERY: Final = timedelta(minutes=1)
 KEEP: Final = timedelta(days=400)
 """So that "why 125 pods at 20:41?" still answers after a year and the month after it."""
@@ -79,6 +80,8 @@ def logged(decision: Decision) -> LoggedDecision:
             (stage.name, None if stage.load is None else round(stage.load, 3), stage.note)
             for stage in decision.stages
         ),
+        target=decision.target,
+        detail=decision.detail[:_LONGEST_DETAIL] if decision.detail else None,
     )
 
 

@@ -151,6 +151,8 @@ def test_decisions_are_found_by_span_and_by_instant(served: Served) -> None:
     at = served.get(f"{WEB}/decisions?at=2026-11-23T01:07:00Z").json()["items"]
     before = served.get(f"{WEB}/decisions?at=2026-11-22T01:07:00Z").json()["items"]
 
+    words = at[0].pop("words")
+    assert words[0].startswith("2026-11-23 02:07:00 Europe/Paris (2026-11-23T01:07:00Z): 15 pods")
     assert listed == at
     assert at[0]["stages"][-1]["pods"] == 15
     assert before == []

@@ -22,6 +22,7 @@ from prescaler.apps.api.shapes import (
 )
 from prescaler.core.durations import parse_duration
 from prescaler.core.errors import BadParameter
+from prescaler.core.explain import explain
 from prescaler.core.instants import format_instant
 from prescaler.core.scaledobject import (
     Variant,
@@ -90,6 +91,7 @@ def show_workload(served: OneWorkload, context: Context, response: Response) -> 
         "timezone": str(workload.forecast.timezone),
         "control": control_json(control),
         "decision": decision_json(decision),
+        **lead_json(served, context.now()),
         "weights": served.state.forecast.weights if served.state.forecast else None,
     }
 
@@ -148,7 +150,7 @@ def list_decisions(
     to: To = None,
     at: Annotated[InstantText | None, Query(description="what was served at this instant")] = None,
 ) -> dict[str, Any]:
-    """Changes of what was served, each with its waterfall."""
+    """Changes of what was served, each with its waterfall; with `at` also in words."""
     version, now = served.state.version, context.now()
     if version is None:
         return {"items": [], "next": None}
@@ -156,7 +158,13 @@ def list_decisions(
     end = start + timedelta(seconds=1) if at else to or now + timedelta(seconds=1)
     found = context.stores.decisions.between(version.workload, start, end)
     found = found[:1] if at else found
-    return {"items": [logged_json(e, served.policy.target) for e in found], "next": None}
+    target, zone = served.policy.target, served.policy.timezone
+    items = [logged_json(entry, target) for entry in found]
+    if at is not None:
+        for item, entry in zip(items, found, strict=True):
+            told = explain(entry, target, zone, at)
+            item["words"] = [told.headline, *told.facts]
+    return {"items": items, "next": None}
 
 
 @router.get("/workloads/{name}/scaledobject", response_class=Response)

@@ -106,7 +106,7 @@ def _stage(name: str, load: float | None, note: str, target: float) -> dict[str,
 
 def logged_json(entry: LoggedDecision, target: float) -> dict[str, Any]:
     """A decision from the log."""
-    stages = [_stage(name, load, note, target) for name, load, note in entry.stages]
+    stages = [_stage(name, load, note, entry.target or target) for name, load, note in entry.stages]
     cutoff = format_instant(entry.cutoff) if entry.cutoff else None
     plain = {k: v for k, v in vars(entry).items() if k not in ("since", "cutoff", "stages")}
     return {"since": format_instant(entry.since), **plain, "cutoff": cutoff, "stages": stages}

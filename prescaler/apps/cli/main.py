@@ -8,7 +8,17 @@ from typer.exceptions import TyperException
 
 import prescaler
 from prescaler.adapters.telemetry.logs import set_up_logs
-from prescaler.apps.cli import backfill, backtest, check, database, demo, forecast, keda, processes
+from prescaler.apps.cli import (
+    backfill,
+    backtest,
+    check,
+    control,
+    database,
+    demo,
+    forecast,
+    keda,
+    processes,
+)
 from prescaler.apps.cli.options import ERR, OUT, print_json
 from prescaler.config import InvalidConfiguration
 from prescaler.config.environment import Environment, LogFormat
@@ -44,6 +54,7 @@ forecast.register(app)
 backfill.register(app)
 backtest.register(app)
 keda.register(app)
+control.register(app)
 demo.register(app)
 
 
