@@ -1,11 +1,10 @@
 """Bring a workload's whole history in: newest first, once, and resumable at any point."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, as_completed
-from dataclasses import dataclass, field
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Final
 
 from prescaler.core.errors import SourceError
@@ -17,7 +16,7 @@ from prescaler.core.series import Series, missing_series, overlay
 from prescaler.core.spacing import unrepeated
 from prescaler.core.spans import Span, without
 from prescaler.core.workload import Workload
-from prescaler.ports import Clock, DemandSource, DemandStore
+from prescaler.ports import DemandSource, DemandStore
 
 _DAY: Final = timedelta(days=1)
 _MOST_POINTS: Final = 10_000
@@ -43,7 +42,7 @@ class BackfillRange:
 
 @dataclass(eq=False)
 class Target:
-    """A workload on its way: what is asked of it, and what came so far. Threads share it."""
+    """A workload on its way: what is asked of it, and what came so far."""
 
     workload: Workload
     version: HistoryVersion
@@ -53,7 +52,6 @@ class Target:
     merged: Merged = NOTHING
     failure: SourceFailure | None = None
     finished_at: float | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
 @dataclass(frozen=True)
@@ -102,60 +100,61 @@ def backfill_demand(
     demand: DemandStore,
     executor: Executor,
     *,
-    clock: Clock,
+    side_by_side: int = 2,
     progress: Callable[[Target], bool] = lambda _: True,
 ) -> None:
-    """Fetch and store the pieces of all targets, the newest of each first, side by side.
+    """Fetch and store the pieces of all targets, the newest of each first.
 
-    A source that fails ends its own workload only; `target.failure` says why. progress: called
-    after each piece; False stops everything after the pieces under way.
+    The executor fetches, `side_by_side` pieces at once; this thread stores, so that the source is
+    never idle. A source that fails ends its own workload only; `target.failure` says why. progress:
+    called after each piece; False stops everything, and what was being fetched is dropped.
 
     Raises:
         StoreError: what was stored before stays; the same call later goes on from there.
     """
-    stop = threading.Event()
-    jobs: dict[Future[None], Target] = {}
     rounds = zip_longest(*([(target, piece) for piece in target.pieces] for target in targets))
+    waiting = (one for layer in rounds for one in layer if one is not None)
+    running: dict[Future[Series | SourceError | None], tuple[Target, Span]] = {}
+    going = True
     try:
-        for target, piece in (one for layer in rounds for one in layer if one is not None):
-            job = executor.submit(_bring, target, piece, keep, demand, stop)
-            jobs[job] = target
-        for job in as_completed(jobs):
-            job.result()
-            target = jobs[job]
-            if target.done == len(target.pieces) and target.finished_at is None:
-                target.finished_at = clock.elapsed()
-            if not progress(target):
-                stop.set()
+        while going:
+            for target, piece in islice(waiting, 2 * side_by_side - len(running)):
+                running[executor.submit(_fetched, target, piece)] = (target, piece)
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for job in done:
+                target, piece = running.pop(job)
+                _keep(target, piece, job.result(), keep, demand)
+                going = progress(target) and going
     finally:
-        stop.set()
-        for job in jobs:
+        for job in running:
             job.cancel()
 
 
-def _bring(
+def _fetched(target: Target, piece: Span) -> Series | SourceError | None:
+    """In the executor: a piece, or why there is none; None where others have failed already."""
+    if target.failure is not None:
+        return None
+    query, resolution = target.workload.demand.query, target.workload.demand.resolution
+    try:
+        found = target.source.fetch(query, piece.start, piece.end, resolution)
+    except SourceError as error:
+        return error
+    return unrepeated(found, target.workload.forecast.step)
+
+
+def _keep(
     target: Target,
     piece: Span,
+    found: Series | SourceError | None,
     keep: Keep,
     demand: DemandStore,
-    stop: threading.Event,
 ) -> None:
-    if stop.is_set() or target.failure is not None:
-        return
-    workload = target.workload
-    try:
-        found = target.source.fetch(
-            workload.demand.query, piece.start, piece.end, workload.demand.resolution
-        )
-    except SourceError as error:
-        target.failure = SourceFailure(error.kind, str(error))
-        return
-    if stop.is_set():
-        return
-    real = unrepeated(found, workload.forecast.step)
-    merged = demand.append(target.version, real, keep, piece)
-    with target.lock:
-        target.merged += merged
+    if isinstance(found, SourceError):
+        target.failure = target.failure or SourceFailure(found.kind, str(found))
+    elif found is not None:
+        target.merged += demand.append(target.version, found, keep, piece)
         target.done += 1
 
 

@@ -1,10 +1,11 @@
 """The heap of a worker is kept where the C library can do that."""
 
 import ctypes
+import gc
 
 import pytest
 
-from prescaler.adapters.heap import keep_freed_memory
+from prescaler.adapters.heap import collect_rarely, keep_freed_memory
 
 
 def test_it_says_whether_it_could(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,3 +16,14 @@ def test_it_says_whether_it_could(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ctypes, "CDLL", without)
     assert keep_freed_memory() is False
+
+
+def test_garbage_is_looked_for_rarely() -> None:
+    before = gc.get_threshold()
+    try:
+        collect_rarely()
+        assert gc.get_threshold()[0] > before[0]
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

@@ -50,11 +50,11 @@ class DatabaseDemand:
         span = Span(series.start, series.end) if asked is None else asked
         if not len(series) and span.end <= span.start:
             return NOTHING
-        seconds, found = int(series.step.total_seconds()), NOTHING
+        found = NOTHING
         with self._database.write() as connection:
             self._database.alone(connection, f"demand {version.id}")
-            for day in _days(series.start, series.end):
-                found += _merge_day(connection, (version.id, seconds, day), series, keep)
+            if len(series):
+                found = _merge(connection, version.id, series, keep)
             if span.start < span.end:
                 _remember(connection, version, span)
         return found
@@ -177,25 +177,37 @@ def _days(start: datetime, end: datetime) -> range:
     return range(to_epoch(start) // _DAY, (to_epoch(end) - 1) // _DAY + 1)
 
 
-def _merge_day(
-    connection: sa.Connection, place: tuple[int, int, int], series: Series, keep: Keep
-) -> Merged:
-    """One day of a piece; place: version, resolution in seconds, day."""
-    version_id, seconds, day = place
-    key = {"version_id": version_id, "resolution": seconds, "day": day}
+def _merge(connection: sa.Connection, version_id: int, series: Series, keep: Keep) -> Merged:
+    """A piece into its days: one look at what is stored, one statement a kind of change."""
+    seconds, found = int(series.step.total_seconds()), NOTHING
+    days = _days(series.start, series.end)
+    chunk = t.demand_chunk.c
+    mine = (chunk.version_id == version_id, chunk.resolution == seconds)
+    query = sa.select(chunk.day, chunk.payload).where(*mine, chunk.day.between(days[0], days[-1]))
+    stored = {row.day: row.payload for row in connection.execute(query)}
+    new, changed = [], []
+    for day in days:
+        packed, brought = _merged_day(day, stored.get(day), series, keep)
+        found += brought
+        row = {"version_id": version_id, "resolution": seconds, "day": day, "payload": packed}
+        if day not in stored and brought.added:
+            new.append(row)
+        elif day in stored and packed != stored[day]:
+            changed.append({"the_day": day, "packed": packed})
+    if new:
+        connection.execute(sa.insert(t.demand_chunk), new)
+    if changed:
+        update = sa.update(t.demand_chunk).where(*mine, chunk.day == sa.bindparam("the_day"))
+        connection.execute(update.values(payload=sa.bindparam("packed")), changed)
+    return found
+
+
+def _merged_day(
+    day: int, payload: bytes | None, series: Series, keep: Keep
+) -> tuple[bytes, Merged]:
     piece = series.between(from_epoch(day * _DAY), from_epoch((day + 1) * _DAY))
-    payload = connection.scalar(sa.select(t.demand_chunk.c.payload).where(*_is(key)))
     stored = _holes(range(day, day + 1), series.step)
     if payload is not None:
         stored = Series(stored.start, stored.step, *unpack_points(payload))
     merged, found = merge(stored, piece, keep)
-    packed = pack_points(merged.mean, merged.peak)
-    if payload is None and found.added:
-        connection.execute(sa.insert(t.demand_chunk).values(**key, payload=packed))
-    elif payload is not None and packed != payload:
-        connection.execute(sa.update(t.demand_chunk).where(*_is(key)).values(payload=packed))
-    return found
-
-
-def _is(key: dict[str, int]) -> list[sa.ColumnElement[bool]]:
-    return [t.demand_chunk.c[name] == value for name, value in key.items()]
+    return pack_points(merged.mean, merged.peak), found

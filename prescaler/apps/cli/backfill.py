@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from prescaler.adapters.heap import collect_rarely
 from prescaler.apps.cli.backfill_run import BackfillRun, Request
 from prescaler.apps.cli.backfill_view import Row, show, view
 from prescaler.apps.cli.moments import moment
@@ -81,6 +82,7 @@ def backfill(
     run = BackfillRun(settings, stores, chosen, request)
     if dry_run:
         return _preview(run, as_json=as_json)
+    collect_rarely()
     with _terminated_like_interrupted():
         rows = run.run(view(clock(), as_json=as_json))
     if as_json:

@@ -194,6 +194,7 @@ class BackfillRun:
         total = sum(len(p.target.pieces) for p in progress)
 
         def moved(target: Target) -> bool:
+            target.finished_at = self._clock.elapsed()
             rate = target.merged.points / max(1e-9, self._clock.elapsed() - begun)
             view.moved(target.workload.name, target.done, f"{rate:,.0f} points/s")
             done = sum(p.target.done for p in progress)
@@ -209,7 +210,7 @@ class BackfillRun:
                 progress[0].wanted.keep,
                 self._stores.demand,
                 pool,
-                clock=self._clock,
+                side_by_side=self._request.concurrency,
                 progress=moved,
             )
         finally:
