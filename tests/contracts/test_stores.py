@@ -1,4 +1,4 @@
-"""One suite for every store: what is promised in `ports.py`, and nothing of how it is kept."""
+"""One suite for every store: what is promised in `ports/`, and nothing of how it is kept."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
