@@ -8,13 +8,13 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_INPUT=1 \
     PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
-COPY requirements/build.txt requirements/runtime.txt requirements/
+COPY requirements/build.txt requirements/runtime.txt requirements/charts.txt requirements/
 # Two places: what builds the wheel, pip among it, stays out of the image.
 RUN python -m venv --without-pip /opt/prescaler \
-    && pip install --require-hashes -r requirements/build.txt \
+    && pip install --require-hashes -r requirements/build.txt -r requirements/charts.txt \
     && pip --python /opt/prescaler/bin/python install --no-compile --only-binary :all: \
         --require-hashes -r requirements/runtime.txt
-COPY LICENSE README.md pyproject.toml ./
+COPY LICENSE README.md pyproject.toml hatch_build.py package.json package-lock.json .npmrc ./
 COPY migrations migrations
 COPY prescaler prescaler
 # The root of the image is read-only: bytecode is written here or never, and without its sources'

@@ -42,9 +42,10 @@ bench-forecast:  ## accuracy beside peers, leave-one-out, cost; TRACES=DIR OUT=b
 
 lock:  ## write the locked requirements anew (names and hashes, no addresses)
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header requirements/build.in -o requirements/build.txt
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header requirements/charts.in -o requirements/charts.txt
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header pyproject.toml -o requirements/runtime.txt
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 requirements/peers.in -o requirements/peers.txt
 
 clean:  ## remove what was built or installed here
-	rm -rf $(VENV) .venv-peers .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage* dist
+	rm -rf $(VENV) .venv-peers .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage* dist prescaler/apps/pages/static/vendor

@@ -41,16 +41,20 @@ python="$(find_python)" || { needed+=(python3); python=python3; }
 command -v prometheus >/dev/null && command -v promtool >/dev/null || needed+=(prometheus)
 if [ "$kind" = dev ]; then
     command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || needed+=(postgresql)
+    command -v chromium >/dev/null || needed+=(chromium fonts-dejavu-core)
 fi
 [ ${#needed[@]} -eq 0 ] || install_debian "${needed[@]}"
 python_fits "$python" || fail "Python 3.11 or newer is needed; $("$python" --version 2>&1) was found"
 
-sum="$(cat "$lock" requirements/build.txt pyproject.toml | sha256sum | cut -d' ' -f1)"
+sum="$(cat "$lock" requirements/build.txt pyproject.toml package-lock.json hatch_build.py | sha256sum | cut -d' ' -f1)"
 if [ "$(cat "$stamp" 2>/dev/null || true)" = "$sum" ]; then exit 0; fi
 echo "setup: installing Python packages from $lock into $venv"
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check --no-input -q "$@"; }
 pip install --require-hashes -r requirements/build.txt
 pip install --require-hashes -r "$lock"
+# npm fetches the chart library; where the machine has none, a wheel brings it.
+command -v npm >/dev/null || pip install --require-hashes -r requirements/charts.txt ||
+    echo "setup: no npm and none to be had; the pages will have no charts" >&2
 pip install --no-deps --no-build-isolation -e .
 echo "$sum" >"$stamp"

@@ -119,6 +119,19 @@ class MemoryForecasts:
         runs = self._runs.get((version.id, origin), {})
         return [runs[cutoff] for cutoff in sorted(runs)]
 
+    def between(
+        self,
+        version: HistoryVersion,
+        start: datetime,
+        end: datetime,
+        origin: Origin = Origin.LIVE,
+    ) -> Sequence[Forecast]:
+        """Forecasts with a cutoff in [start, end), and the last one before."""
+        runs = self._runs.get((version.id, origin), {})
+        before = [cutoff for cutoff in runs if cutoff < start]
+        inside = sorted(cutoff for cutoff in runs if start <= cutoff < end)
+        return [runs[cutoff] for cutoff in [*([max(before)] if before else []), *inside]]
+
     def newest_cutoffs(self) -> Mapping[int, datetime]:
         """Newest live cutoff by version id."""
         live = {key: runs for (key, origin), runs in self._runs.items() if origin is Origin.LIVE}

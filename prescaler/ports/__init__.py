@@ -178,6 +178,16 @@ class ForecastStore(Protocol):
         """Cutoffs of stored live forecasts in [start, end), ascending."""
         ...
 
+    def between(
+        self,
+        version: HistoryVersion,
+        start: datetime,
+        end: datetime,
+        origin: Origin = Origin.LIVE,
+    ) -> Sequence[Forecast]:
+        """Stored forecasts with a cutoff in [start, end), and the last one before, ascending."""
+        ...
+
     def newest_cutoffs(self) -> Mapping[int, datetime]:
         """Newest live cutoff by version id."""
         ...

@@ -335,6 +335,24 @@ def test_as_of_gives_what_was_known_then(stores: AllStores) -> None:
     assert stores.forecasts.as_of(version, MONDAY) is None
 
 
+def test_forecasts_of_a_span_come_with_the_one_before_it(stores: AllStores) -> None:
+    version = version_of(stores)
+    made = [issued(version, MONDAY + number * HOUR) for number in range(4)]
+    for one in [*reversed(made), issued(version, MONDAY + HOUR, Origin.BACKFILL)]:
+        stores.forecasts.save(version, STORED, one)
+
+    def cutoffs(start: datetime, end: datetime, origin: Origin = Origin.LIVE) -> list[datetime]:
+        return [f.cutoff for f in stores.forecasts.between(version, start, end, origin)]
+
+    hours = [f.cutoff for f in made]
+    assert cutoffs(MONDAY, MONDAY + DAY)[-1] == hours[-1]
+    assert cutoffs(MONDAY + HOUR, MONDAY + 3 * HOUR) == hours[:3]
+    assert cutoffs(MONDAY + DAY, MONDAY + 2 * DAY) == hours[-1:]
+    assert cutoffs(MONDAY - DAY, MONDAY) == []
+    assert cutoffs(MONDAY - DAY, MONDAY + DAY, Origin.BACKFILL) == [hours[1]]
+    assert same(stores.forecasts.between(version, MONDAY, MONDAY + STEP)[0], made[0])
+
+
 def test_runs_are_thinned_to_the_hour_but_the_newest_stays(stores: AllStores) -> None:
     if stores.kind == "memory":
         return

@@ -78,6 +78,27 @@ class DatabaseForecasts:
         with self._database.read() as connection:
             return list(connection.scalars(query))
 
+    def between(
+        self,
+        version: HistoryVersion,
+        start: datetime,
+        end: datetime,
+        origin: Origin = Origin.LIVE,
+    ) -> Sequence[Forecast]:
+        """Forecasts with a cutoff in [start, end), and the last one before, ascending."""
+        run = t.forecast_run.c
+        mine = sa.and_(run.version_id == version.id, run.origin == origin.value)
+        last = sa.select(sa.func.max(run.cutoff)).where(mine, run.cutoff < start).scalar_subquery()
+        query = (
+            sa.select(run.cutoff, run.payload)
+            .where(mine, sa.or_(sa.between(run.cutoff, start, end), run.cutoff == last))
+            .where(run.cutoff < end)
+            .order_by(run.cutoff)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [_forecast(version, row.cutoff, row.payload, origin) for row in rows]
+
     def newest_cutoffs(self) -> Mapping[int, datetime]:
         """Newest live cutoff by version id."""
         run = t.forecast_run.c
@@ -160,15 +181,19 @@ class DatabaseForecasts:
         )
         with self._database.read() as connection:
             row = connection.execute(query).first()
-        if row is None:
-            return None
-        return unpack_forecast(
-            row.payload,
-            workload=version.workload,
-            version=version.number,
-            cutoff=row.cutoff,
-            origin=origin,
-        )
+        return _forecast(version, row.cutoff, row.payload, origin) if row is not None else None
+
+
+def _forecast(
+    version: HistoryVersion, cutoff: datetime, payload: bytes, origin: Origin
+) -> Forecast:
+    return unpack_forecast(
+        payload,
+        workload=version.workload,
+        version=version.number,
+        cutoff=cutoff,
+        origin=origin,
+    )
 
 
 def _insert_run(connection: sa.Connection, version: HistoryVersion, forecast: Forecast) -> bool:

@@ -1,23 +1,26 @@
 """What the routes work with, handed to them by the application they belong to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, HTTPException, Path, Request, Security
 from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPBasic, HTTPBearer
 
 from prescaler.adapters.telemetry.metrics import Telemetry
-from prescaler.apps.api.keys import Caller
+from prescaler.apps.api.keys import Caller, presented
 from prescaler.apps.api.metric import Doorkeeper
+from prescaler.apps.api.sessions import Session, session_of
 from prescaler.config import Settings
 from prescaler.config.models import Scope
 from prescaler.core.errors import NotAllowed
 from prescaler.ports import Clock
 from prescaler.usecases.change_control import ControlPorts
+from prescaler.usecases.look_back import LookBackPorts
 from prescaler.usecases.serve_metric import Served, ServingTable
+from prescaler.usecases.survey import Survey
 from prescaler.wiring import Stores
 
 
@@ -33,6 +36,7 @@ class ApiContext:
     settings: Callable[[], Settings]
     refresh: Callable[[], None]
     health: Callable[[], dict[str, Any]]
+    survey: Survey = field(default_factory=Survey)
 
     def now(self) -> datetime:
         """The present, whole seconds."""
@@ -42,11 +46,17 @@ class ApiContext:
         """What a change of control needs."""
         return ControlPorts(self.clock, self.stores.workloads, self.stores.controls)
 
+    def look_back_ports(self) -> LookBackPorts:
+        """What looking back needs."""
+        return LookBackPorts(self.stores.demand, self.stores.forecasts, self.stores.decisions)
+
 
 def _context(request: Request) -> ApiContext:
     context: ApiContext = request.app.state.context
     return context
 
+
+PAGE_HEADER: Final = "X-CSRF-Token"
 
 Context = Annotated[ApiContext, Depends(_context)]
 
@@ -59,7 +69,16 @@ _DOCUMENTED = [
 """For the documentation page only: `_caller` reads the request itself, as KEDA sends it."""
 
 
-def _caller(request: Request, context: Context) -> Caller:
+def _session(request: Request, context: Context) -> Session | None:
+    return session_of(request.scope["headers"], context.door.ring, context.now())
+
+
+MaybeSession = Annotated[Session | None, Depends(_session)]
+
+
+def _caller(request: Request, context: Context, session: MaybeSession) -> Caller:
+    if session is not None and presented(request.scope["headers"], b"") is None:
+        return _signed_in(request, session)
     found = context.door.let_in(dict(request.scope))
     if isinstance(found, Caller):
         return found
@@ -67,6 +86,14 @@ def _caller(request: Request, context: Context) -> Caller:
     text = "too many wrong keys from this address" if limited else "send a key"
     headers = {"Retry-After": "60"} if limited else {"WWW-Authenticate": 'Bearer realm="prescaler"'}
     raise HTTPException(found.value, text, headers)
+
+
+def _signed_in(request: Request, session: Session) -> Caller:
+    """Somebody's browser: it sends the cookie whoever made the request, so changes need more."""
+    safe = request.method in ("GET", "HEAD")
+    if not safe and not session.made(request.headers.get(PAGE_HEADER, "")):
+        raise NotAllowed(f"a change by cookie needs the page's token in {PAGE_HEADER}")
+    return session.caller
 
 
 Reader = Annotated[Caller, Depends(_caller)]

@@ -34,20 +34,23 @@ class Caller:
 
 
 class KeyRing:
-    """All valid keys; several of one caller are valid at once, for rotation."""
+    """All valid keys; several of one caller are valid at once, for rotation.
+
+    known: the digest of every value, with its caller.
+    """
 
     def __init__(self, keys: Sequence[Key]) -> None:
-        self._known = tuple(
-            (_digest(value), Caller(key.section.name, key.section.scope, key.section.workloads))
+        self.known = tuple(
+            (digest_of(value), Caller(key.section.name, key.section.scope, key.section.workloads))
             for key in keys
             for value in key.values
         )
 
     def find(self, secret: str) -> Caller | None:
         """The caller of a key. Every known key is compared, whichever it is."""
-        digest = _digest(secret)
+        digest = digest_of(secret)
         found = None
-        for known, caller in self._known:
+        for known, caller in self.known:
             if hmac.compare_digest(known, digest):
                 found = caller
         return found
@@ -77,5 +80,6 @@ def _authorization(value: str) -> str | None:
     return ""
 
 
-def _digest(secret: str) -> bytes:
+def digest_of(secret: str) -> bytes:
+    """What is kept and compared in a key's place."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()

@@ -52,10 +52,16 @@ class Doorkeeper:
         caller = self.ring.find(secret) if secret else None
         if caller is not None:
             return caller
+        return self._refuse(scope) if secret else HTTPStatus.UNAUTHORIZED
+
+    def try_key(self, secret: str, scope: Scope) -> Caller | HTTPStatus:
+        """The owner of a key that somebody typed, or the status to refuse with."""
+        return self.ring.find(secret) or self._refuse(scope)
+
+    def _refuse(self, scope: Scope) -> HTTPStatus:
         address = (scope.get("client") or ("unknown", 0))[0]
-        if secret and self._attempts.count(address, self._clock.elapsed()):
-            return HTTPStatus.TOO_MANY_REQUESTS
-        return HTTPStatus.UNAUTHORIZED
+        limited = self._attempts.count(address, self._clock.elapsed())
+        return HTTPStatus.TOO_MANY_REQUESTS if limited else HTTPStatus.UNAUTHORIZED
 
 
 class MetricEndpoint:

@@ -1,13 +1,16 @@
 """The review API: everything a page, a tool or a person may want to look at."""
 
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import yaml
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from prescaler.apps.api.context import Context, OneWorkload, Reader, documented
+from prescaler.apps.api.context import ApiContext, Context, OneWorkload, Reader, documented
 from prescaler.apps.api.keys import Caller
 from prescaler.apps.api.shapes import (
     InstantText,
@@ -16,6 +19,7 @@ from prescaler.apps.api.shapes import (
     decision_json,
     lead_json,
     logged_json,
+    peak_json,
     run_json,
     series_json,
     summary_json,
@@ -38,6 +42,7 @@ from prescaler.usecases.review import (
     plan_columns,
 )
 from prescaler.usecases.serve_metric import Served
+from prescaler.usecases.survey import Glance, Urgency, next_peak
 from prescaler.wiring import reactive_sources
 
 router = APIRouter(prefix="/api/v1", tags=["review"], dependencies=documented)
@@ -54,7 +59,14 @@ class ListQuery(BaseModel):
     search: str = Field("", max_length=200, description="part of a name or of a label's value")
     label: str | None = Field(None, max_length=200, description="key=value")
     status: str | None = Field(None, max_length=20, description="status of the present answer")
-    sort: str = Field("name", pattern="^-?(name|value|pods|age_seconds)$")
+    urgency: str | None = Field(
+        None, pattern="^(fine|note|look|act)$", description="this urgency or a higher one"
+    )
+    sort: str = Field(
+        "name",
+        pattern="^-?(name|value|pods|age_seconds|error_ratio|coverage|attention)$",
+        description="`attention` begins with what somebody should look at",
+    )
     limit: int = Field(100, ge=1, le=500)
     cursor: str | None = Field(None, max_length=20, description="`next` of the page before")
 
@@ -64,17 +76,68 @@ def list_workloads(
     context: Context, caller: Reader, asked: Annotated[ListQuery, Query()]
 ) -> dict[str, Any]:
     """Workloads that the key may see, page by page."""
+    page = workload_page(context, caller, asked)
+    items = [
+        {**summary_json(g), "next_peak": peak_json(next_peak(g.served, page.at))}
+        for g in page.glances
+    ]
+    return {"items": items, "next": page.following, "total": page.total, "counts": page.counts}
+
+
+@dataclass(frozen=True)
+class WorkloadPage:
+    """A page of the list. counts: of every status and urgency among all that were chosen."""
+
+    at: datetime
+    glances: list[Glance]
+    following: str | None
+    total: int
+    counts: dict[str, int]
+
+
+def workload_page(context: ApiContext, caller: Caller, asked: ListQuery) -> WorkloadPage:
+    """The workloads that were asked for, sorted; the page that begins at the cursor."""
     now = context.now()
     chosen = [s for s in context.table if _chosen(s, caller, asked)]
-    rows = [summary_json(served, served.decide(now)) for served in chosen]
-    rows = [row for row in rows if asked.status in (None, row["status"])]
-    key = asked.sort.lstrip("-")
-    rows.sort(key=lambda row: (row[key] is None, row[key], row["name"]))
-    if asked.sort.startswith("-"):
-        rows.reverse()
+    glances = context.survey.of(chosen, now)
+    counts = Counter(g.decision.status.value for g in glances)
+    counts.update(g.finding.urgency.name.lower() for g in glances)
+    least = Urgency[asked.urgency.upper()] if asked.urgency else Urgency.FINE
+    found = [
+        g
+        for g in glances
+        if asked.status in (None, g.decision.status.value) and g.finding.urgency >= least
+    ]
+    found.sort(key=lambda g: g.served.workload.name)
+    found.sort(key=_KEYS[asked.sort.lstrip("-")], reverse=asked.sort.startswith("-"))
     start = _position(asked.cursor)
-    following = str(start + asked.limit) if start + asked.limit < len(rows) else None
-    return {"items": rows[start : start + asked.limit], "next": following}
+    end = start + asked.limit
+    following = str(end) if end < len(found) else None
+    return WorkloadPage(now, found[start:end], following, len(found), dict(counts))
+
+
+_Sortable = tuple[bool, float | str]
+
+
+def _number(of: Callable[[Glance], float | None]) -> Callable[[Glance], _Sortable]:
+    """Unknown ones last (first, where the order is turned round)."""
+
+    def key(glance: Glance) -> _Sortable:
+        found = of(glance)
+        return (found is None, found if found is not None else 0.0)
+
+    return key
+
+
+_KEYS: Final[dict[str, Callable[[Glance], _Sortable]]] = {
+    "name": lambda g: (False, g.served.workload.name),
+    "value": _number(lambda g: g.decision.value),
+    "pods": _number(lambda g: g.decision.pods),
+    "age_seconds": _number(lambda g: g.decision.age.total_seconds() if g.decision.age else None),
+    "error_ratio": _number(lambda g: g.error_ratio),
+    "coverage": _number(lambda g: g.coverage),
+    "attention": _number(lambda g: -g.finding.urgency),
+}
 
 
 @router.get("/workloads/{name}")
@@ -82,9 +145,12 @@ def show_workload(served: OneWorkload, context: Context, response: Response) -> 
     """One workload: what is declared, what is set, what is served, and why."""
     workload, control = served.workload, served.state.control.at(context.now())
     response.headers["ETag"] = etag(control.revision)
-    decision = served.decide(context.now())
+    now = context.now()
+    (glance,) = context.survey.of([served], now)
+    decision = served.decide(now)
     return {
-        **summary_json(served, decision),
+        **summary_json(glance),
+        "next_peak": peak_json(next_peak(served, now)),
         "query": workload.demand.query,
         "sources": workload.demand.sources,
         "scale_target": vars(workload.scale_target),

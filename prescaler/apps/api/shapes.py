@@ -18,6 +18,7 @@ from prescaler.core.policy import Mode, StartTime
 from prescaler.core.records import AuditEntry, LoggedDecision, RunStatus
 from prescaler.usecases.review import Columns
 from prescaler.usecases.serve_metric import Served
+from prescaler.usecases.survey import Glance, Peak
 
 
 def _instant(value: Any) -> datetime:
@@ -150,8 +151,9 @@ def audit_json(entry: AuditEntry) -> dict[str, Any]:
     return _plain(vars(entry))
 
 
-def summary_json(served: Served, decision: Decision) -> dict[str, Any]:
-    """One line of the list of workloads."""
+def summary_json(glance: Glance) -> dict[str, Any]:
+    """One line of the list of workloads, without what costs more."""
+    served, decision = glance.served, glance.decision
     forecast = served.state.forecast
     observed = served.state.observed
     return {
@@ -169,6 +171,13 @@ def summary_json(served: Served, decision: Decision) -> dict[str, Any]:
         "last_actual_at": format_instant(observed.last_actual_at)
         if observed.last_actual_at
         else None,
+        "expected": glance.expected,
+        "error_ratio": glance.error_ratio,
+        "coverage": glance.coverage,
+        "run_age_seconds": int(glance.behind.total_seconds()) if glance.behind else None,
+        "urgency": glance.finding.urgency.name.lower(),
+        "finding": glance.finding.what or None,
+        "next_step": glance.finding.next_step or None,
         "run": run_json(served.state.status),
     }
 
@@ -215,3 +224,7 @@ def late_json(late: Late) -> dict[str, Any]:
 def _start_json(used: StartTime, measured: StartTime | None) -> dict[str, Any]:
     source = "measured" if measured is not None else "configured"
     return {"p50": format_duration(used.p50), "p95": format_duration(used.p95), "source": source}
+
+def peak_json(peak: Peak | None) -> dict[str, Any] | None:
+    """The next peak, and until when its pods must have been asked for."""
+    return _plain(vars(peak)) if peak is not None else None
