@@ -106,10 +106,11 @@ def residuals(
 def gaps(served: Served, demand: DemandStore, now: datetime) -> list[Gap]:
     """Holes in the history that the forecasters look at, oldest first."""
     version, workload = served.state.version, served.workload
-    if version is None:
+    until = demand.known_until(version) if version is not None else None
+    if version is None or until is None:
         return []
     resolution = workload.demand.resolution
-    end = floor_to(workload.known_until(now), resolution)
+    end = floor_to(min(until, now), resolution)
     start = floor_to(end - workload.forecast.history, resolution)
     series = demand.read(version, start, end, resolution).from_first_observation()
     edges = np.diff(np.concatenate([[False], ~series.observed, [False]]).astype(np.int8))
@@ -213,11 +214,11 @@ def _answered(
         return columns
     entries = decisions.between(version.workload, span.start, end)
     bounds = [*(to_epoch(entry.since) for entry in entries[1:]), to_epoch(end)]
-    for entry, until in zip(entries, bounds, strict=True):
+    for entry, until in zip(entries, bounds, strict=False):
         low = int(np.searchsorted(stamps, to_epoch(entry.since) - step, "right"))
         high = int(np.searchsorted(stamps, until, "left"))
-        for name, column in columns.items():
-            column[low:high] = np.fmax(column[low:high], getattr(entry, name))
+        for name, load in (("served", entry.value), ("would_serve", entry.would_serve)):
+            columns[name][low:high] = np.fmax(columns[name][low:high], load)
     return columns
 
 

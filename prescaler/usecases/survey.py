@@ -24,6 +24,7 @@ from prescaler.usecases.serve_metric import Served
 FRESH: Final = timedelta(seconds=5)
 """How old a decision in the list may be: it is looked at, KEDA's answers are not made of it."""
 
+_PEAKS_FRESH: Final = timedelta(minutes=1)
 _SPARK_STEP: Final = timedelta(minutes=30)
 _DAY: Final = timedelta(days=1)
 _WORSE: Final = 1.0
@@ -94,15 +95,48 @@ class Spark:
     high: FloatArray
 
 
+@dataclass(frozen=True)
+class Rise:
+    """A workload that will need more pods than it is told now; more: how many."""
+
+    glance: Glance
+    peak: Peak
+
+    @property
+    def more(self) -> int:
+        """Pods on top of those that are asked for now."""
+        return self.peak.pods - self.glance.decision.pods
+
+
 class Survey:
     """Glances at all workloads, each kept for a few seconds while nothing of it changes."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[datetime, Glance]] = {}
+        self._peaks: dict[str, tuple[datetime, Served, Peak | None]] = {}
 
     def of(self, served: Iterable[Served], now: datetime) -> list[Glance]:
         """One glance each, in the order given."""
         return [self._one(one, now) for one in served]
+
+    def rises(self, glances: Iterable[Glance], now: datetime) -> list[Rise]:
+        """Workloads that will need more pods within a day, the largest increase first."""
+        found = []
+        for glance in glances:
+            peak = self._peak(glance.served, now)
+            if peak is not None and peak.at > now and peak.pods > glance.decision.pods:
+                found.append(Rise(glance, peak))
+        found.sort(key=lambda rise: -rise.more)
+        return found
+
+    def _peak(self, served: Served, now: datetime) -> Peak | None:
+        name = served.workload.name
+        kept = self._peaks.get(name)
+        if kept is not None and kept[1] is served and now - kept[0] < _PEAKS_FRESH:
+            return kept[2]
+        peak = next_peak(served, now)
+        self._peaks[name] = (now, served, peak)
+        return peak
 
     def _one(self, served: Served, now: datetime) -> Glance:
         name = served.workload.name

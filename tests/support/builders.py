@@ -107,6 +107,11 @@ def forecast(median: FloatArray | None = None, **changes: Any) -> Forecast:
     return Forecast(**{**values, **changes})
 
 
+def flat_forecast(level: float, **changes: Any) -> Forecast:
+    """The same median all the time."""
+    return forecast(np.full(600, level), **changes)
+
+
 def series(values: FloatArray, start: datetime = MONDAY, step: timedelta = STEP) -> Series:
     """A series whose peak is its mean."""
     return Series(start, step, values, values)

@@ -26,7 +26,7 @@ class AccessLog:
         async def noting(message: Message) -> None:
             nonlocal code
             if message["type"] == "http.response.start":
-                code = message["status"]
+                code = int(message["status"])
             await send(message)
 
         try:

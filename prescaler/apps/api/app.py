@@ -17,6 +17,8 @@ from prescaler.apps.api.context import ApiContext, Context, Reader
 from prescaler.apps.api.metric import MetricEndpoint
 from prescaler.apps.api.openapi import METRIC_PATH, metric_operation
 from prescaler.apps.api.problems import on_named_error, problem_response
+from prescaler.apps.pages.guard import Guard
+from prescaler.apps.pages.routes import fault_page, include_pages, wants_page
 from prescaler.core.errors import PrescalerError
 
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -31,12 +33,16 @@ def metric_only(context: ApiContext) -> MetricEndpoint:
 
 def pages_only(context: ApiContext) -> AccessLog:
     """Everything but KEDA's answers, for a process of its own."""
-    return AccessLog(_review_app(context))
+    return _behind(context)
 
 
 def everything(context: ApiContext) -> MetricEndpoint:
     """One process for all."""
-    return _in_front(context, AccessLog(_review_app(context)))
+    return _in_front(context, _behind(context))
+
+
+def _behind(context: ApiContext) -> AccessLog:
+    return AccessLog(Guard(_review_app(context)))
 
 
 def _in_front(context: ApiContext, behind: ASGIApp) -> MetricEndpoint:
@@ -55,6 +61,7 @@ def _review_app(context: ApiContext) -> FastAPI:
     app.include_router(trust_routes.router)
     app.include_router(chart_routes.router)
     app.include_router(control_routes.router)
+    include_pages(app)
     _describe(app)
     _prepare(app, context)
     return app
@@ -69,6 +76,7 @@ def _prepare(app: FastAPI, context: ApiContext) -> None:
     app.add_exception_handler(HTTPStatus.NOT_FOUND, _on_http_error)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_request)
+    app.add_exception_handler(Exception, _on_defect)
     app.add_api_route("/livez", _livez, tags=["health"])
     app.add_api_route("/readyz", _readyz, tags=["health"], response_class=Response)
     metrics = _guarded_metrics if context.settings().server.metrics_key else _metrics
@@ -97,10 +105,19 @@ def _guarded_metrics(context: Context, _: Reader) -> Response:
     return _metrics(context)
 
 
-async def _on_http_error(_: Request, error: Exception) -> Response:
+async def _on_http_error(request: Request, error: Exception) -> Response:
     code = getattr(error, "status_code", HTTPStatus.INTERNAL_SERVER_ERROR)
     detail = str(getattr(error, "detail", "no such address"))
+    if wants_page(request):
+        return fault_page(request, HTTPStatus(code), detail)
     return problem_response(HTTPStatus(code), detail, headers=getattr(error, "headers", None))
+
+
+async def _on_defect(request: Request, _: Exception) -> Response:
+    """What nobody foresaw; the server logs it with its trace."""
+    if wants_page(request):
+        return fault_page(request, HTTPStatus.INTERNAL_SERVER_ERROR, "A defect of ours.")
+    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of ours; see the log")
 
 
 async def _on_bad_request(_: Request, error: Exception) -> Response:

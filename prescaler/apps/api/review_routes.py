@@ -86,9 +86,14 @@ def list_workloads(
 
 @dataclass(frozen=True)
 class WorkloadPage:
-    """A page of the list. counts: of every status and urgency among all that were chosen."""
+    """A page of the list.
+
+    chosen: all that search and label choose; counts: of every status and urgency among them;
+    total: those that also have the status and urgency asked for.
+    """
 
     at: datetime
+    chosen: list[Glance]
     glances: list[Glance]
     following: str | None
     total: int
@@ -113,7 +118,7 @@ def workload_page(context: ApiContext, caller: Caller, asked: ListQuery) -> Work
     start = _position(asked.cursor)
     end = start + asked.limit
     following = str(end) if end < len(found) else None
-    return WorkloadPage(now, found[start:end], following, len(found), dict(counts))
+    return WorkloadPage(now, glances, found[start:end], following, len(found), dict(counts))
 
 
 _Sortable = tuple[bool, float | str]

@@ -1,0 +1,142 @@
+"""One workload: the chart, why it is told what it is told, how good its forecasts are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
+
+from prescaler.apps.api.context import Context
+from prescaler.apps.pages.banner import warnings
+from prescaler.apps.pages.gate import PageRoute, Shown, Viewer
+from prescaler.apps.pages.render import page
+from prescaler.core.forecast import BUCKETS, Forecast
+from prescaler.core.hpa import pods_for
+from prescaler.core.instants import floor_to, to_epoch
+from prescaler.core.plan import plan
+from prescaler.core.policy import Mode
+from prescaler.usecases.serve_metric import Served
+from prescaler.usecases.survey import next_peak
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_HOUR: Final = timedelta(hours=1)
+_ROWS: Final = 24
+
+RANGES: Final[Mapping[str, tuple[timedelta, timedelta]]] = {
+    "6h": (timedelta(hours=6), timedelta(hours=6)),
+    "24h": (timedelta(hours=24), timedelta(hours=24)),
+    "3d": (timedelta(days=3), timedelta(days=1)),
+    "7d": (timedelta(days=7), timedelta(days=2)),
+    "4w": (timedelta(weeks=4), timedelta(days=2)),
+    "8w": (timedelta(weeks=8), timedelta(days=2)),
+}
+"""How far the chart looks back and ahead."""
+
+ACTIONS: Final[Mapping[str, str]] = {
+    "mode": "The mode is set.",
+    "freeze": "The present value is frozen.",
+    "unfreeze": "The freeze has ended.",
+    "override": "The override is served.",
+    "clear": "The override has ended.",
+}
+
+RangeText = Annotated[str, Query(alias="range", pattern="^(6h|24h|3d|7d|4w|8w)$")]
+
+
+@dataclass(frozen=True)
+class Hour:
+    """One line of the next hours in numbers: load units, and the pods that the plan asks for."""
+
+    at: datetime
+    median: float | None
+    high: float | None
+    planned: float
+    pods: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """An expert's share of the mix, by bucket."""
+
+    name: str
+    shares: tuple[float, ...]
+
+
+@router.get("/workloads/{name}")
+def workload_page(
+    request: Request,
+    context: Context,
+    session: Viewer,
+    served: Shown,
+    shown: RangeText = "24h",
+    done: Annotated[str, Query(max_length=20)] = "",
+) -> Response:
+    """Everything about one workload."""
+    now = context.now()
+    (glance,) = context.survey.of([served], now)
+    values = {
+        "w": served.workload,
+        "tab": "",
+        "zone": served.workload.forecast.timezone,
+        "glance": glance,
+        "decision": served.decide(now),
+        "control": served.state.control.at(now),
+        "forecast": served.state.forecast,
+        "peak": next_peak(served, now),
+        "hours": _hours(served, now),
+        "ranges": RANGES,
+        "shown": shown,
+        "back": RANGES[shown][0],
+        "ahead": RANGES[shown][1],
+        "warnings": warnings(context, session.caller),
+        "done": ACTIONS.get(done, ""),
+        "modes": list(Mode),
+        "revision": served.state.control.revision,
+        "now": now,
+        "buckets": list(BUCKETS),
+        "record": served.state.forecast.track_record if served.state.forecast else {},
+        "experts": _experts(served.state.forecast),
+        "reaches": list(served.state.forecast.weights) if served.state.forecast else [],
+    }
+    return page(request, "workload.html", session, values)
+
+
+def _hours(served: Served, now: datetime) -> list[Hour]:
+    """The next day, hour by hour; of each the highest that is forecast and planned."""
+    first = floor_to(now, _HOUR)
+    step = int(served.workload.forecast.step.total_seconds())
+    per_hour = max(1, int(_HOUR.total_seconds()) // step)
+    stamps = to_epoch(first) + step * np.arange(_ROWS * per_hour, dtype=np.int64)
+    stamps = np.maximum(stamps, to_epoch(now))
+    curve = plan(served.state.forecast, (), served.policy, stamps, requirement=served.requirement)
+    load = curve.load.reshape(_ROWS, per_hour).max(axis=1)
+    parts = curve.parts.reshape(_ROWS, per_hour, -1)
+    return [
+        Hour(
+            at=first + row * _HOUR,
+            median=_highest(parts[row, :, 0]),
+            high=_highest(parts[row, :, 1]),
+            planned=float(load[row]),
+            pods=pods_for(float(load[row]), served.policy.target),
+        )
+        for row in range(_ROWS)
+    ]
+
+
+def _highest(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known.max()) if len(known) else None
+
+
+def _experts(forecast: Forecast | None) -> list[Share]:
+    """Who carries the forecast, the heaviest first."""
+    if forecast is None or not forecast.weights:
+        return []
+    names = sorted({name for shares in forecast.weights.values() for name in shares})
+    rows = [
+        Share(name, tuple(w.get(name, 0.0) for w in forecast.weights.values())) for name in names
+    ]
+    return sorted(rows, key=lambda row: -max(row.shares))

@@ -1,0 +1,490 @@
+"""The review pages without a browser: what stands in them, who may see it, who may act."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from prescaler.apps.api.sessions import COOKIE, LASTS_SECONDS
+from prescaler.apps.pages import render
+from prescaler.apps.pages.gate import local_path
+from prescaler.apps.pages.guard import HEADERS
+from prescaler.core.records import Outcome, RunStatus, SourceFailure
+from prescaler.usecases.log_decisions import log_decisions
+from tests.apps.conftest import ADMIN, NOW, READ, WEB_ONLY, Serve, Served, workload
+from tests.support.builders import MINUTE, series
+
+PAGES = (
+    "/",
+    "/workloads/web",
+    "/workloads/web/decisions",
+    "/workloads/web/accuracy",
+    "/workloads/web/scaledobject",
+    "/audit",
+)
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+def enter(served: Served, key: str, **more: Any) -> Any:
+    return served.client.post("/sign-in", data={"key": key, **more}, follow_redirects=False)
+
+
+@pytest.fixture
+def reader(served: Served) -> Served:
+    """Somebody with a key of scope read."""
+    assert enter(served, READ).status_code == 303
+    return served
+
+
+@pytest.fixture
+def admin(served: Served) -> Served:
+    """Somebody with a key of scope admin."""
+    assert enter(served, ADMIN).status_code == 303
+    return served
+
+
+def token(served: Served) -> str:
+    found = re.search(r'name="token" value="([0-9a-f]+)"', served.client.get("/").text)
+    assert found is not None
+    return found[1]
+
+
+def act(served: Served, action: str, **fields: Any) -> Any:
+    body = {"token": token(served), "action": action, "reason": "match night", **fields}
+    return served.client.post("/workloads/web/control", data=body, follow_redirects=False)
+
+
+def text(served: Served, path: str) -> str:
+    answer = served.client.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_asks_who_is_there(served: Served, path: str) -> None:
+    answer = served.client.get(path, follow_redirects=False)
+
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/sign-in?next=%2F")
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/sign-in", "/docs", "/nowhere", "/static/pages.css"])
+def test_every_answer_carries_the_security_headers(reader: Served, path: str) -> None:
+    answer = reader.client.get(path)
+
+    for name in HEADERS:
+        assert name in answer.headers, name
+    inline = "'unsafe-inline'" in answer.headers["content-security-policy"]
+    assert inline == (path == "/docs")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_has_anything_inline_or_from_elsewhere(reader: Served, path: str) -> None:
+    html = text(reader, path)
+
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=", html)
+    assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", html)
+
+
+def test_a_cookie_is_for_this_site_alone(served: Served) -> None:
+    plain = enter(served, READ).headers["set-cookie"]
+    behind_tls = served.client.post(
+        "/sign-in",
+        data={"key": READ},
+        headers={"X-Forwarded-Proto": "https"},
+        follow_redirects=False,
+    )
+
+    assert "HttpOnly" in plain
+    assert "SameSite=lax" in plain
+    assert "Secure" not in plain
+    assert "Secure" in behind_tls.headers["set-cookie"]
+    assert "strict-transport-security" in behind_tls.headers
+
+
+def test_sessions_end_with_time_with_sign_out_and_with_their_key(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(served, READ)
+    served.clock.move(timedelta(seconds=LASTS_SECONDS))
+    assert served.client.get("/", follow_redirects=False).status_code == 303
+
+    enter(served, READ)
+    assert served.client.get("/", follow_redirects=False).status_code == 200
+    kept = served.client.cookies[COOKIE]
+    left = served.client.post("/sign-out", data={"token": token(served)}, follow_redirects=False)
+    assert left.headers["location"] == "/sign-in"
+    assert served.client.get("/", follow_redirects=False).status_code == 303
+
+    served.client.cookies.set(COOKIE, kept[:-1] + ("A" if kept[-1] != "A" else "B"))
+    assert served.client.get("/", follow_redirects=False).status_code == 303
+
+
+@pytest.mark.parametrize("value", ["", "x", "a.b.c", "%C3%A9", "." * 1990, "[1,2].x"])
+def test_a_cookie_that_we_did_not_give_is_nobodys(served: Served, value: str) -> None:
+    header = {"Cookie": f"{COOKIE}={value}".encode().decode("latin-1")}
+
+    assert served.client.get("/", headers=header, follow_redirects=False).status_code == 303
+
+
+def test_who_is_signed_in_asks_the_api_with_the_cookie(reader: Served) -> None:
+    assert reader.client.get("/api/v1/workloads").status_code == 200
+    assert reader.client.get("/api/v1/workloads/web/metric").status_code == 401
+
+
+def test_a_change_by_cookie_needs_the_pages_token(admin: Served) -> None:
+    body, path = {"mode": "off", "reason": "x"}, "/api/v1/workloads/web/mode"
+
+    assert admin.client.put(path, json=body).status_code == 403
+    wrong = admin.client.put(path, json=body, headers={"X-CSRF-Token": "0" * 64})
+    assert wrong.status_code == 403
+    right = admin.client.put(path, json=body, headers={"X-CSRF-Token": token(admin)})
+    assert right.status_code == 200
+
+
+def test_the_list_says_what_each_is_told_and_why(reader: Served) -> None:
+    html = text(reader, "/")
+
+    assert "/workloads/web" in html
+    assert "/workloads/api" in html
+    assert "no forecast yet" in html
+    assert re.search(r"1,157</span> <span class=\"muted\">15 pods", html)
+    assert "1 to 2 of 2" in html
+
+
+def test_the_list_is_searched_sorted_filtered_and_paged_here(serve: Serve) -> None:
+    served = serve(workloads=[workload(f"w{n:02d}", labels={"n": f"l{n % 2}"}) for n in range(60)])
+    served.store("w07")
+    enter(served, READ)
+
+    def names(query: str) -> list[str]:
+        return re.findall(r'scope="row".*?<a href="/workloads/(w\d+)"', text(served, f"/?{query}"))
+
+    assert len(names("")) == 25
+    assert names("sort=name&cursor=25")[0] == "w25"
+    assert names("search=w07") == ["w07"]
+    assert names("status=active") == ["w07"]
+    assert names("label=n%3Dl1&sort=name")[:2] == ["w01", "w03"]
+    assert names("urgency=act") == []
+    assert "Nothing fits" in text(served, "/?search=zzz")
+
+
+def test_a_key_for_one_workload_shows_that_one(served: Served) -> None:
+    enter(served, WEB_ONLY)
+
+    assert "/workloads/api" not in text(served, "/")
+    assert served.client.get("/workloads/api").status_code == 403
+    assert served.client.get("/workloads/nowhere").status_code in (403, 404)
+
+
+def test_nothing_configured_says_what_to_do(serve: Serve) -> None:
+    served = serve(keys=[{"name": "x", "value_env": "KEY_READ", "workloads": ["none-*"]}])
+    enter(served, READ)
+
+    assert "No workload yet" in text(served, "/")
+
+
+def test_a_workload_shows_its_waterfall_and_its_hours(reader: Served) -> None:
+    html = text(reader, "/workloads/web")
+
+    for stage in ("median", "quantile", "maximum", "rounding"):
+        assert f'<th scope="row">{stage}</th>' in html
+    assert html.count('<tr><th scope="row"><time') == 24
+    assert "Why 15 pods now?" in html
+    assert "0.42" in html
+
+
+def test_a_read_key_is_offered_no_action(reader: Served) -> None:
+    html = text(reader, "/workloads/web")
+
+    assert "/control" not in html
+    assert "sign in with a key of scope admin" in html
+    assert act(reader, "freeze").status_code == 403
+
+
+def test_people_take_the_wheel_with_a_reason_and_it_stands_in_the_audit(admin: Served) -> None:
+    done = act(admin, "override", pods="40", length="1h")
+
+    assert done.headers["location"] == "/workloads/web?done=override"
+    assert admin.metric().json()["value"] == 3200.0
+    page = text(admin, "/workloads/web?done=override")
+    assert "The override is served." in page
+    assert "End the override" in page
+    assert "match night" in text(admin, "/audit")
+
+    assert act(admin, "freeze", length="open").status_code == 303
+    assert act(admin, "clear").status_code == 303
+    assert admin.metric().json()["status"] == "frozen"
+    assert act(admin, "unfreeze").status_code == 303
+    assert act(admin, "mode", mode="shadow").status_code == 303
+    assert admin.metric().json()["mode"] == "shadow"
+
+
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [
+        ("explode", {}),
+        ("mode", {"mode": "maybe"}),
+        ("override", {"pods": "-1"}),
+        ("override", {"pods": "1e9"}),
+        ("override", {"pods": "٣"}),
+        ("override", {}),
+        ("freeze", {"reason": "   "}),
+        ("freeze", {"length": "forever"}),
+        ("freeze", {"revision": "x"}),
+        ("freeze", {"reason": "x" * 2001}),
+    ],
+)
+def test_a_senseless_action_is_refused_and_changes_nothing(
+    admin: Served, action: str, fields: dict[str, str]
+) -> None:
+    answer = act(admin, action, **fields)
+
+    assert answer.status_code == 400
+    assert "All workloads" in answer.text
+    assert admin.get("/api/v1/workloads/web").json()["control"]["revision"] == 0
+
+
+def test_of_two_who_read_the_same_page_the_second_is_told(admin: Served) -> None:
+    assert act(admin, "freeze", revision="0").status_code == 303
+    late = act(admin, "mode", mode="off", revision="0")
+
+    assert late.status_code == 412
+    assert "read what is set now" in late.text
+
+
+def test_decisions_are_shown_with_their_stages(reader: Served) -> None:
+    now = reader.clock.now()
+    log_decisions(reader.keeper.table, {}, reader.stores.decisions, reader.stores.controls, now)
+
+    assert "<b>15 pods</b>" in text(reader, "/workloads/web/decisions")
+    # 02:07 in Paris is 01:07 UTC.
+    assert "<b>15 pods</b>" in text(reader, "/workloads/web/decisions?at=2026-11-23T02:07")
+    assert "No decision" in text(reader, "/workloads/web/decisions?at=2026-11-22T02:07")
+
+
+@pytest.mark.parametrize("at", ["yesterday", "2026-13-01", "9999-12-31T23:59", "%00", "1"])
+def test_a_senseless_instant_is_a_page_that_says_so(reader: Served, at: str) -> None:
+    answer = reader.client.get(f"/workloads/web/decisions?at={at}")
+
+    assert answer.status_code in (200, 400)
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_errors_and_holes_are_shown(reader: Served) -> None:
+    one = reader.keeper.settings.workloads[0]
+    version = reader.stores.workloads.ensure(one, NOW)
+    values = np.full(120, 1000.0)
+    values[20:31] = np.nan
+    reader.stores.demand.append(version, series(values, NOW - 60 * MINUTE, MINUTE))
+    reader.clock.move(timedelta(hours=3))
+
+    html = text(reader, "/workloads/web/accuracy")
+
+    assert "11m" in html
+    assert re.search(r'class="over\d"', html)
+
+
+def test_the_scaledobject_is_there_to_paste(reader: Served) -> None:
+    assert "kind: ScaledObject" in text(reader, "/workloads/web/scaledobject?variant=carry-on")
+    assert reader.client.get("/workloads/web/scaledobject?variant=x").status_code == 400
+
+
+def test_a_chart_is_deflated_where_the_browser_can(reader: Served) -> None:
+    path = "/api/v1/workloads/web/chart?from=2026-11-20T00:00:00Z&to=2026-11-24T00:00:00Z"
+
+    packed = reader.client.get(path)
+    plain = reader.client.get(path, headers={"Accept-Encoding": "identity"})
+
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.json() == plain.json()
+    columns = packed.json()["columns"]
+    assert {len(column) for column in columns.values()} == {len(packed.json()["stamps"])}
+    assert columns["q0.5"][-1] == pytest.approx(991.0, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["lead=x", "as_of=now", "step=0s", "from=1970-01-01T00:00:00Z", "step=90s", "lead=-1h"],
+)
+def test_a_senseless_chart_is_a_400(reader: Served, query: str) -> None:
+    assert reader.client.get(f"/api/v1/workloads/web/chart?{query}").status_code == 400
+
+
+def test_residuals_and_gaps_answer_the_api_too(reader: Served) -> None:
+    residuals = reader.get("/api/v1/workloads/web/residuals").json()
+    gaps = reader.get("/api/v1/workloads/web/gaps").json()
+
+    assert (len(residuals["share"]), len(residuals["share"][0])) == (7, 24)
+    assert gaps == {"items": [], "next": None}
+
+
+def test_a_package_without_charts_says_so(reader: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(render._ENVIRONMENT.globals, "charts", lambda: None)
+
+    html = text(reader, "/workloads/web")
+
+    assert "Charts are missing in this installation" in html
+    assert "chart.js" not in html
+
+
+def test_what_is_wrong_with_us_stands_on_top(reader: Served) -> None:
+    one = reader.keeper.settings.workloads[0]
+    version = reader.stores.workloads.ensure(one, NOW)
+    failure = SourceFailure("refused", "HTTP 400 from main")
+    reader.stores.forecasts.save(version, RunStatus(NOW, Outcome.UNCHANGED, None, failure))
+    reader.keeper.refresh()
+    assert "Demand of 1 of 2 workloads cannot be read from main" in text(reader, "/")
+
+    reader.clock.move(timedelta(hours=2))
+    assert "No forecast has been made for 120 min." in text(reader, "/")
+
+    reader.path.write_text("workloads: 7")
+    reader.keeper.round()
+    assert "The file on disk is refused" in text(reader, "/")
+
+
+def test_without_the_database_pages_go_on_as_far_as_they_can(reader: Served) -> None:
+    reader.stores.database.close()
+    (reader.path.parent / "store.sqlite").rename(reader.path.parent / "gone.sqlite")
+    (reader.path.parent / "store.sqlite").mkdir()
+    reader.keeper.refresh()
+
+    answer = reader.client.get("/audit")
+
+    assert answer.status_code == 503
+    assert "KEDA is still answered" in answer.text
+
+
+# What an attacker tries, and what it gets.
+
+
+def test_hostile_text_is_text_wherever_it_comes_from(serve: Serve) -> None:
+    served = serve(workloads=[workload("web", labels={HOSTILE: HOSTILE})])
+    served.store("web")
+    one = served.keeper.settings.workloads[0]
+    version = served.stores.workloads.ensure(one, NOW)
+    failure = SourceFailure("refused", HOSTILE)
+    served.stores.forecasts.save(version, RunStatus(NOW, Outcome.UNCHANGED, HOSTILE, failure))
+    enter(served, ADMIN)
+    assert act(served, "override", pods="3", reason=HOSTILE).status_code == 303
+    served.keeper.refresh()
+
+    for path in [*PAGES, f"/?search={HOSTILE}&label={HOSTILE}", f"/sign-in?next=/{HOSTILE}"]:
+        html = served.client.get(path).text
+        assert "<script>alert" not in html
+        assert "<img src=x" not in html
+        assert not re.search(r"\sonerror=alert", re.sub(r'"[^"]*"', "", html)) or "&lt;img" in html
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "//evil.example",
+        "https://evil.example/",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "/\r\nSet-Cookie: x=y",
+        "evil.example",
+        "",
+        "http:evil.example",
+        "/ /evil.example",
+        "///evil.example",
+    ],
+)
+def test_signing_in_never_leads_to_another_site(served: Served, wanted: str) -> None:
+    answer = enter(served, READ, next=wanted)
+
+    assert answer.headers["location"] == "/"
+    assert local_path(wanted) == "/"
+    assert local_path("/workloads/web?range=7d") == "/workloads/web?range=7d"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../render.py",
+        "/static/%2e%2e/render.py",
+        "/static/..%2frender.py",
+        "/static/%2e%2e%2f%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "/static/vendor/../../gate.py",
+        "/static//etc/passwd",
+        "/static/",
+        "/workloads/../../etc/passwd",
+        "/workloads/%2e%2e%2fweb",
+    ],
+)
+def test_no_path_leads_out_of_the_static_folder(reader: Served, path: str) -> None:
+    answer = reader.client.get(path)
+
+    assert answer.status_code in (404, 405)
+    assert "import" not in answer.text
+    assert "root:" not in answer.text
+
+
+def test_guessing_keys_ends_after_twenty(served: Served) -> None:
+    codes = [enter(served, f"guess-{n}").status_code for n in range(25)]
+
+    assert codes == [*[401] * 20, *[429] * 5]
+    assert "Wait a minute" in enter(served, "one more").text
+    assert served.get("/api/v1/workloads").status_code == 200
+    assert enter(served, READ).status_code == 303
+
+
+def test_a_form_of_another_site_is_refused(admin: Served) -> None:
+    body = {"token": token(admin), "action": "freeze", "reason": "x"}
+
+    for forged in ({**body, "token": ""}, {**body, "token": "0" * 64}, {"action": "freeze"}):
+        answer = admin.client.post("/workloads/web/control", data=forged)
+        assert answer.status_code == 403
+    for site in ("cross-site", "same-site"):
+        header = {"Sec-Fetch-Site": site}
+        assert (
+            admin.client.post("/workloads/web/control", data=body, headers=header).status_code
+            == 403
+        )
+        assert admin.client.post("/sign-in", data={"key": ADMIN}, headers=header).status_code == 403
+    assert admin.get("/api/v1/workloads/web").json()["control"]["revision"] == 0
+
+
+def test_anothers_token_is_of_no_use(admin: Served) -> None:
+    mine = token(admin)
+    other = TestClient(admin.client.app)
+    other.post("/sign-in", data={"key": ADMIN})
+
+    body = {"token": mine, "action": "freeze", "reason": "x"}
+    assert other.post("/workloads/web/control", data=body).status_code == 403
+
+
+def test_what_is_too_large_is_not_read(reader: Served) -> None:
+    assert reader.client.get("/?search=" + "x" * 60_000).status_code == 414
+    assert reader.client.get("/api/v1/workloads?search=" + "x" * 60_000).status_code == 414
+    huge = {"Content-Length": str(11 * 1024 * 1024)}
+    assert reader.client.post("/sign-in", content=b"x", headers=huge).status_code == 413
+    assert reader.client.post("/sign-in", headers={"Content-Length": "x"}).status_code == 413
+    assert enter(reader, "x" * 5000).status_code == 400
+
+
+def test_a_wrong_address_is_a_page_for_people_and_a_problem_for_programs(reader: Served) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml"}
+
+    assert "All workloads" in reader.client.get("/nowhere", headers=browser).text
+    tool = reader.client.get("/nowhere")
+    assert tool.headers["content-type"] == "application/problem+json"
+    api = reader.client.get("/api/v1/nowhere", headers=browser)
+    assert api.headers["content-type"] == "application/problem+json"
+
+
+def test_static_files_are_kept_for_good_only_by_their_checksum(reader: Served) -> None:
+    found = re.search(r'href="(/static/pages\.css\?v=[0-9a-f]+)"', text(reader, "/"))
+    assert found is not None
+
+    assert "immutable" in reader.client.get(found[1]).headers["cache-control"]
+    assert reader.client.get("/static/pages.css").headers["cache-control"] == "no-store"
+    assert reader.client.get("/").headers["cache-control"] == "no-store"
