@@ -11,10 +11,12 @@ from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.calendar import civil_slots
 from prescaler.core.errors import BadParameter
 from prescaler.core.forecast import Forecast
+from prescaler.core.gaps import gaps as find_gaps
 from prescaler.core.instants import floor_to, from_epoch, to_epoch
 from prescaler.core.plan import plan
 from prescaler.core.quantiles import MEDIAN, QUANTILES
 from prescaler.core.series import coarsen
+from prescaler.core.spans import Span as Stretch
 from prescaler.ports import DecisionStore, DemandStore, ForecastStore
 from prescaler.usecases.review import Columns, Span
 from prescaler.usecases.serve_metric import Served
@@ -48,14 +50,6 @@ class Question:
     span: Span
     as_of: datetime | None = None
     lead: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True)
-class Gap:
-    """A hole in the demand history, [start, end)."""
-
-    start: datetime
-    end: datetime
 
 
 def chart(served: Served, ports: LookBackPorts, asked: Question, now: datetime) -> Columns:
@@ -103,22 +97,15 @@ def residuals(
     return share.reshape(_DAYS, _SLOTS), count.reshape(_DAYS, _SLOTS)
 
 
-def gaps(served: Served, demand: DemandStore, now: datetime) -> list[Gap]:
+def gaps(served: Served, demand: DemandStore, now: datetime) -> list[Stretch]:
     """Holes in the history that the forecasters look at, oldest first."""
     version, workload = served.state.version, served.workload
-    until = demand.known_until(version) if version is not None else None
-    if version is None or until is None:
+    if version is None:
         return []
     resolution = workload.demand.resolution
-    end = floor_to(min(until, now), resolution)
+    end = floor_to(now, resolution)
     start = floor_to(end - workload.forecast.history, resolution)
-    series = demand.read(version, start, end, resolution).from_first_observation()
-    edges = np.diff(np.concatenate([[False], ~series.observed, [False]]).astype(np.int8))
-    begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    return [
-        Gap(series.start + int(a) * resolution, series.start + int(b) * resolution)
-        for a, b in zip(begins, ends, strict=True)
-    ]
+    return list(find_gaps([demand.read(version, start, end, resolution)]))
 
 
 def _grid(span: Span) -> IntArray:
@@ -189,16 +176,11 @@ def _planned(
     if not ahead.any():
         return load
     if asked.as_of is None:
-        curve = plan(
-            served.state.forecast,
-            (),
-            served.policy,
-            np.maximum(stamps[ahead], to_epoch(begin)),
-            requirement=served.requirement,
-        )
+        curve = served.plan(np.maximum(stamps[ahead], to_epoch(begin)), now)
     else:
+        effects = served.effects(asked.span.start, asked.span.end, begin)
         forecast = forecasts[-1] if forecasts else None
-        curve = plan(forecast, (), served.policy, stamps[ahead])
+        curve = plan(forecast, effects, served.policy, stamps[ahead])
     load[ahead] = np.where(curve.covered | (curve.load > 0), curve.load, np.nan)
     return load
 

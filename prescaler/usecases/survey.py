@@ -151,7 +151,7 @@ class Survey:
 
 def next_peak(served: Served, now: datetime) -> Peak | None:
     """The highest load of the next day, its pods, and the latest safe start for them."""
-    cells = served.requirement
+    cells = served.requirement(now)
     if cells is None:
         return None
     begin, end = to_epoch(now), to_epoch(now + _DAY)

@@ -330,7 +330,9 @@ def test_metrics_show_every_workload(served: Served) -> None:
     assert 'forecast_age_seconds{workload="api"}' not in text
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v1/nothing", "/api/v2/workloads", "/admin", "/..%2f"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/api/v1/nothing", "/api/v2/workloads", "/admin", "/..%2f"]
+)
 def test_what_is_not_there_is_a_problem_too(served: Served, path: str) -> None:
     answer = served.get(path)
 

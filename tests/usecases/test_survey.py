@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prescaler.adapters.memory import MemoryDemand, MemoryWorkloads
+from prescaler.adapters.memory import MemoryWorkloads
+from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.core.control import Authored, Control, GuardTrip, Override
 from prescaler.core.forecast import Basis
 from prescaler.core.policy import Mode

@@ -14,7 +14,8 @@ from prescaler.apps.api.shapes import InstantText
 from prescaler.core.arrays import FloatArray
 from prescaler.core.durations import format_duration, parse_duration
 from prescaler.core.instants import format_instant, from_epoch
-from prescaler.usecases.look_back import Gap, Question, chart, gaps, residuals
+from prescaler.core.spans import Span as Gap
+from prescaler.usecases.look_back import Question, chart, gaps, residuals
 from prescaler.usecases.review import Columns, Span
 
 router = APIRouter(prefix="/api/v1/workloads/{name}", tags=["review"], dependencies=documented)
@@ -72,7 +73,7 @@ def list_gaps(served: OneWorkload, context: Context) -> dict[str, Any]:
 
 def gap_json(gap: Gap) -> dict[str, Any]:
     """A hole, [from, to)."""
-    length = format_duration(gap.end - gap.start)
+    length = format_duration(gap.length)
     return {"from": format_instant(gap.start), "to": format_instant(gap.end), "length": length}
 
 

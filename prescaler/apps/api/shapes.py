@@ -225,6 +225,7 @@ def _start_json(used: StartTime, measured: StartTime | None) -> dict[str, Any]:
     source = "measured" if measured is not None else "configured"
     return {"p50": format_duration(used.p50), "p95": format_duration(used.p95), "source": source}
 
+
 def peak_json(peak: Peak | None) -> dict[str, Any] | None:
     """The next peak, and until when its pods must have been asked for."""
     return _plain(vars(peak)) if peak is not None else None

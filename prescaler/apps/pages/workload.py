@@ -15,7 +15,6 @@ from prescaler.apps.pages.render import page
 from prescaler.core.forecast import BUCKETS, Forecast
 from prescaler.core.hpa import pods_for
 from prescaler.core.instants import floor_to, to_epoch
-from prescaler.core.plan import plan
 from prescaler.core.policy import Mode
 from prescaler.usecases.serve_metric import Served
 from prescaler.usecases.survey import next_peak
@@ -111,7 +110,7 @@ def _hours(served: Served, now: datetime) -> list[Hour]:
     per_hour = max(1, int(_HOUR.total_seconds()) // step)
     stamps = to_epoch(first) + step * np.arange(_ROWS * per_hour, dtype=np.int64)
     stamps = np.maximum(stamps, to_epoch(now))
-    curve = plan(served.state.forecast, (), served.policy, stamps, requirement=served.requirement)
+    curve = served.plan(stamps, now)
     load = curve.load.reshape(_ROWS, per_hour).max(axis=1)
     parts = curve.parts.reshape(_ROWS, per_hour, -1)
     return [
