@@ -5,7 +5,7 @@ on Prometheus being there.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from prescaler.core.errors import StoreError, StoreIncompatible, StoreNotMigrate
 from prescaler.core.instants import format_instant
 from prescaler.core.lead_time import MeasuredStarts
 from prescaler.ports import Clock, SnapshotStore
+from prescaler.usecases.legacy_metrics import LegacyRow, legacy_metrics
 from prescaler.usecases.refresh_serving import (
     RefreshRecord,
     ServingPorts,
@@ -134,6 +135,11 @@ class Keeper:
             late_by = late.late_by if late is not None else None
             seen.append(Observation(served.workload.name, served.decide(now), age, late_by))
         return seen
+
+    def legacy(self) -> tuple[Sequence[LegacyRow], float]:
+        """What prescaling-exporter would expose right now."""
+        found = legacy_metrics(self.table, self._clock.now().replace(microsecond=0))
+        return found.rows, found.multiplier
 
     def health(self) -> dict[str, Any]:
         """How prescaler itself is doing."""

@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from prescaler.adapters.telemetry.legacy import LegacyCollector
 from prescaler.adapters.telemetry.metrics import Telemetry
 from prescaler.apps.api.app import everything, metric_only, pages_only
 from prescaler.apps.api.context import ApiContext
@@ -59,6 +60,8 @@ class Process:
         self.keeper = Keeper(path, settings, self.stores, snapshot, self.telemetry, self.clock)
         self.telemetry.snapshot_age.set_function(self.keeper.snapshot_age)
         self.telemetry.watch(self.keeper.observations)
+        if settings.server.legacy_metrics:
+            self.telemetry.add(LegacyCollector(self.keeper.legacy))
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 

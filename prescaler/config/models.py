@@ -107,6 +107,10 @@ class ServerSection(Section):
     metrics_key: bool = Field(
         default=False, description="whether /metrics needs a key of scope read"
     )
+    legacy_metrics: bool = Field(
+        default=False,
+        description="whether /metrics carries prescaling-exporter's three metrics, too",
+    )
     tls: TlsSection | None = Field(None, description="TLS at our own server; null = plain HTTP")
 
 

@@ -60,6 +60,10 @@ class Telemetry:
         """Add the gauges per workload, worked out by `observe` at every scrape."""
         self.registry.register(_ServingCollector(observe))
 
+    def add(self, collector: Collector) -> None:
+        """Add further metrics that are worked out at every scrape."""
+        self.registry.register(collector)
+
     def exposition(self) -> bytes:
         """Everything in the text format."""
         return generate_latest(self.registry)

@@ -17,6 +17,7 @@ from prescaler.apps.cli import (
     demo,
     forecast,
     keda,
+    move_in,
     processes,
 )
 from prescaler.apps.cli.options import ERR, OUT, print_json
@@ -55,6 +56,7 @@ backfill.register(app)
 backtest.register(app)
 keda.register(app)
 control.register(app)
+move_in.register(app)
 demo.register(app)
 
 
