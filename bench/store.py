@@ -27,7 +27,7 @@ from prescaler.usecases.forecast_workload import ForecastPorts, forecast_workloa
 from prescaler.usecases.log_decisions import log_decisions, pack_decisions
 from prescaler.usecases.refresh_serving import ServingPorts, refresh_serving, start_serving
 from prescaler.usecases.serve_metric import ServingTable
-from prescaler.wiring import Stores, open_stores, upgrade_schema
+from prescaler.wiring import Stores, lore_ports, open_stores, upgrade_schema
 from tests.support.builders import policy, workload
 from tests.support.fakes import PlayedSource, SetClock
 
@@ -64,11 +64,18 @@ def measure(trace: Series) -> tuple[float, float, float, int]:
         )
         one = replace(one, forecast=replace(one.forecast, timezone=ZoneInfo("UTC")))
         clock, source = SetClock(trace.end - DAY), PlayedSource(trace.start, trace.mean)
-        ports = ForecastPorts(clock, source, stores.workloads, stores.demand, stores.forecasts)
+        ports = ForecastPorts(
+            clock, source, stores.workloads, stores.demand, stores.forecasts, lore_ports(stores)
+        )
         table = ServingTable()
         start_serving(table, [one], {})
         serving = ServingPorts(
-            stores.workloads, stores.forecasts, stores.controls, MemorySnapshot(), stores.events
+            stores.workloads,
+            stores.forecasts,
+            stores.controls,
+            MemorySnapshot(),
+            stores.events,
+            stores.uplifts,
         )
         newest: dict[UUID, LoggedDecision] = {}
         changes = 0

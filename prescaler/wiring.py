@@ -17,9 +17,12 @@ from prescaler.adapters.database.forecasts import DatabaseForecasts
 from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.leadership import leadership_on
 from prescaler.adapters.database.scores import DatabaseScores
+from prescaler.adapters.database.uplifts import DatabaseUplifts
 from prescaler.adapters.database.workloads import DatabaseWorkloads
 from prescaler.adapters.memory import MemoryForecasts, MemorySnapshot, MemoryWorkloads
 from prescaler.adapters.memory_demand import MemoryDemand
+from prescaler.adapters.memory_events import MemoryEvents
+from prescaler.adapters.memory_uplifts import MemoryUplifts
 from prescaler.adapters.prometheus.access import PrometheusAccess, Secret
 from prescaler.adapters.prometheus.pods import PrometheusPods
 from prescaler.adapters.prometheus.source import PrometheusSource
@@ -44,9 +47,12 @@ from prescaler.ports import (
     PodSource,
     ScoreStore,
     SnapshotStore,
+    UpliftStore,
     WorkloadStore,
 )
+from prescaler.usecases.crowd_lore import LorePorts
 from prescaler.usecases.forecast_workload import ForecastPorts
+from prescaler.usecases.read_calendar import CalendarReader
 from prescaler.usecases.refresh_serving import ServingPorts, refresh_serving, start_serving
 from prescaler.usecases.review_trust import TrustPorts
 from prescaler.usecases.score_forecasts import ScorePorts
@@ -69,6 +75,7 @@ class Stores:
     feeds: FeedStore
     jobs: JobStore
     scores: ScoreStore
+    uplifts: UpliftStore
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,7 @@ def open_stores(url: str, *, pool_size: int = 5) -> Stores:
         feeds=DatabaseFeeds(database),
         jobs=DatabaseJobs(database),
         scores=DatabaseScores(database),
+        uplifts=DatabaseUplifts(database),
     )
 
 
@@ -158,6 +166,7 @@ class WorkerResources:
 
     stores: Stores
     sources: dict[str, PrometheusSource]
+    lore: LorePorts
 
     def ports(self, workload: Workload) -> ForecastPorts:
         """The ports of a run for one workload."""
@@ -167,12 +176,13 @@ class WorkerResources:
             workloads=self.stores.workloads,
             demand=self.stores.demand,
             forecasts=self.stores.forecasts,
+            lore=self.lore,
         )
 
     @property
     def score_ports(self) -> ScorePorts:
         """The ports of scoring."""
-        return ScorePorts(self.stores.demand, self.stores.scores)
+        return ScorePorts(self.stores.demand, self.stores.scores, self.lore)
 
     @property
     def trust_ports(self) -> TrustPorts:
@@ -186,7 +196,8 @@ class WorkerResources:
 @lru_cache(maxsize=1)
 def worker_resources(plan: WorkerPlan) -> WorkerResources:
     """Connections of this process for a plan, kept for the next run; another plan replaces them."""
-    return WorkerResources(open_stores(plan.url, pool_size=2), _open_sources(plan.sources))
+    stores = open_stores(plan.url, pool_size=2)
+    return WorkerResources(stores, _open_sources(plan.sources), lore_ports(stores))
 
 
 def dry_run_ports(settings: Settings, workload: Workload) -> ForecastPorts:
@@ -198,7 +209,13 @@ def dry_run_ports(settings: Settings, workload: Workload) -> ForecastPorts:
         workloads=MemoryWorkloads(),
         demand=MemoryDemand(),
         forecasts=MemoryForecasts(),
+        lore=LorePorts(CalendarReader(MemoryEvents()), MemoryUplifts()),
     )
+
+
+def lore_ports(stores: Stores) -> LorePorts:
+    """The calendar, and what past crowds taught."""
+    return LorePorts(CalendarReader(stores.events), stores.uplifts)
 
 
 def open_source(name: str, section: PrometheusSection) -> PrometheusSource:
@@ -227,7 +244,14 @@ def _shared_sources(settings: Settings, max_qps: float | None) -> dict[str, Prom
 
 def walk_ports(stores: Stores) -> WalkPorts:
     """What forecasts of the past need."""
-    return WalkPorts(clock(), stores.workloads, stores.demand, stores.forecasts, stores.scores)
+    return WalkPorts(
+        clock(),
+        stores.workloads,
+        stores.demand,
+        stores.forecasts,
+        stores.scores,
+        lore_ports(stores),
+    )
 
 
 def demand_source(workload: Workload, sources: dict[str, PrometheusSource]) -> DemandSource:
@@ -269,7 +293,12 @@ def load_serving(workload: Workload, stores: Stores, now: datetime) -> Served:
     table, snapshot = ServingTable(), MemorySnapshot()
     start_serving(table, [workload], {})
     ports = ServingPorts(
-        stores.workloads, stores.forecasts, stores.controls, snapshot, stores.events
+        stores.workloads,
+        stores.forecasts,
+        stores.controls,
+        snapshot,
+        stores.events,
+        stores.uplifts,
     )
     record = refresh_serving(table, ports, now)
     failure = record.failure or record.events_failure

@@ -56,7 +56,12 @@ class Keeper:
         self._signature = settings.signature()
         self._stores = stores
         self._ports = ServingPorts(
-            stores.workloads, stores.forecasts, stores.controls, snapshot, stores.events
+            stores.workloads,
+            stores.forecasts,
+            stores.controls,
+            snapshot,
+            stores.events,
+            stores.uplifts,
         )
         self._snapshot = snapshot
         self._telemetry = telemetry

@@ -9,6 +9,7 @@ from prescaler.core.control import Control, Observed
 from prescaler.core.decision import Reason
 from prescaler.core.engine import ModelState
 from prescaler.core.forecast import Forecast
+from prescaler.core.uplift import UpliftModel
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,14 @@ class UnscoredRun:
 
 
 @dataclass(frozen=True)
+class StoredUplift:
+    """What past crowds taught, and when that was stored."""
+
+    learned_at: datetime
+    model: UpliftModel = field(compare=False)
+
+
+@dataclass(frozen=True)
 class ServingState:
     """What a replica must know of one workload to answer: it fits into a snapshot."""
 
@@ -116,6 +125,7 @@ class ServingState:
     forecast: Forecast | None = None
     control: Control = field(default_factory=Control)
     status: RunStatus | None = None
+    uplift: StoredUplift | None = None
 
     @property
     def observed(self) -> Observed:

@@ -31,6 +31,7 @@ from prescaler.core.records import (
 from prescaler.core.score_days import DayScores, ScoreDay
 from prescaler.core.series import Series
 from prescaler.core.spans import Span
+from prescaler.core.uplift import UpliftModel
 from prescaler.core.workload import PodQuery, Workload
 
 
@@ -424,6 +425,22 @@ class EventStore(Protocol):
 
     def forget(self, before: datetime, entry: AuditEntry) -> int:
         """Remove events that were over for good before an instant; gives how many."""
+        ...
+
+
+class UpliftStore(Protocol):
+    """What past crowds taught about a workload, by history version."""
+
+    def get(self, version: HistoryVersion) -> UpliftModel | None:
+        """What was learnt last; None where there is nothing that this release can read."""
+        ...
+
+    def put(self, version: HistoryVersion, model: UpliftModel, at: datetime) -> None:
+        """Replace what was learnt before."""
+        ...
+
+    def learned(self) -> Mapping[int, datetime]:
+        """When each version's was stored, by version id."""
         ...
 
 

@@ -11,8 +11,9 @@ from prescaler.core.records import HistoryVersion, Outcome, RunStatus, SourceFai
 from prescaler.core.series import Series
 from prescaler.core.workload import Workload
 from prescaler.ports import Clock, DemandSource, DemandStore, ForecastStore, WorkloadStore
+from prescaler.usecases.crowd_lore import LorePorts, lore_of
 from prescaler.usecases.ingest_demand import ingest_demand
-from prescaler.usecases.issue_forecast import issue
+from prescaler.usecases.issue_forecast import Known, issue
 from prescaler.usecases.review_trust import TrustRecord
 
 
@@ -25,6 +26,7 @@ class ForecastPorts:
     workloads: WorkloadStore
     demand: DemandStore
     forecasts: ForecastStore
+    lore: LorePorts
 
 
 @dataclass(frozen=True)
@@ -134,11 +136,15 @@ def _forecast(
     if ports.forecasts.cutoffs(version, cutoff, series.end):
         return _Result(Outcome.UNCHANGED)
     try:
-        issued = issue(workload, version, series, ports.forecasts.state(version), now)
+        lore = lore_of(workload, version, ports.lore, series.start)
+        known = Known(ports.forecasts.state(version), lore)
+        issued = issue(workload, version, series, known, now)
     except TooLittleHistory as error:
         return _Result(Outcome.TOO_LITTLE_HISTORY, str(error))
     except ForecastError as error:
         return _Result(Outcome.FORECAST_FAILED, str(error))
+    if issued.learnt is not None:
+        ports.lore.uplifts.put(version, issued.learnt, now)
     return _Result(Outcome.STORED, None, issued.forecast, issued.refitted)
 
 

@@ -3,32 +3,51 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from prescaler.core.engine import ModelState, Outlook, refit, roll
+import numpy as np
+
+from prescaler.core.engine import ModelState, Outlook, refit
 from prescaler.core.errors import ForecasterFailed
 from prescaler.core.forecast import Forecast, Origin, storable
 from prescaler.core.history import History
 from prescaler.core.records import HistoryVersion
 from prescaler.core.series import Series
+from prescaler.core.uplift import Ordinary, UpliftModel, roll_ordinary
 from prescaler.core.workload import Workload
+from prescaler.usecases.crowd_lore import NO_LORE, Lore, without_crowds
 
 
 @dataclass(frozen=True, eq=False)
 class Issued:
-    """A forecast, and the state of the refit that it took; None where the last one still served."""
+    """A forecast, and the state of the refit that it took; None where the last one still served.
+
+    learnt: what crowds have taught since the last refit; None where nothing new.
+    """
 
     forecast: Forecast
     refitted: ModelState | None
+    learnt: UpliftModel | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What earlier runs have learnt (None: nothing), and what is known of crowds."""
+
+    state: ModelState | None
+    lore: Lore = NO_LORE
 
 
 def issue(
     workload: Workload,
     version: HistoryVersion,
     series: Series,
-    stored: ModelState | None,
+    known: Known,
     issued_at: datetime,
     origin: Origin = Origin.LIVE,
 ) -> Issued:
-    """Forecast from a series that ends with the cutoff; live runs and walks alike.
+    """Forecast ordinary demand from a series that ends with the cutoff; live runs and walks alike.
+
+    Planned crowds are taken out of the history by what is known of them at `issued_at`; the plan
+    puts those to come on top.
 
     Raises:
         TooLittleHistory: fewer than 36 hours, or fewer than a quarter of their points observed.
@@ -37,11 +56,18 @@ def issue(
     settings = workload.forecast
     horizon = settings.horizon_steps
     history = History.of(series, settings.timezone, horizon, settings.country)
-    state, outlook = _rolled(_usable(workload, stored, history), history, horizon)
+    lore, learnt = known.lore, None
+    model, usable = lore.model(workload), _usable(workload, known.state, history)
+    state, outlook = None, None
+    if usable is not None:
+        ordinary = without_crowds(lore, model, history, issued_at)
+        state, outlook = _rolled(usable, ordinary, horizon)
     fresh = state is not None
     if state is None or outlook is None:
-        state = refit(history, horizon, stored)
-        outlook = roll(state, history, horizon)
+        learnt = model.learned(history, lore.crowds(model, history, issued_at))
+        ordinary = without_crowds(lore, learnt, history, issued_at)
+        state = refit(ordinary.calm, horizon, known.state)
+        outlook = roll_ordinary(state, ordinary, horizon)
     forecast = Forecast(
         workload=version.workload,
         version=version.number,
@@ -51,23 +77,21 @@ def issue(
         values=storable(outlook.values),
         peak_ratio=storable(outlook.peak_ratio),
         naive=storable(outlook.naive),
-        historic_max=outlook.historic_max,
+        historic_max=float(np.nanmax(history.series.peak)),
         origin=origin,
         basis=outlook.basis,
         weights=outlook.weights,
         track_record=outlook.track_record,
     )
-    return Issued(forecast, None if fresh else state)
+    return Issued(forecast, None if fresh else state, None if learnt is model else learnt)
 
 
 def _rolled(
-    state: ModelState | None, history: History, horizon: int
+    state: ModelState, ordinary: Ordinary, horizon: int
 ) -> tuple[ModelState | None, Outlook | None]:
     """The stored state and its outlook; nothing where it does not suit history or release."""
-    if state is None:
-        return None, None
     try:
-        return state, roll(state, history, horizon)
+        return state, roll_ordinary(state, ordinary, horizon)
     except ForecasterFailed:
         return None, None
 

@@ -10,9 +10,16 @@ from prescaler.core.control import Control
 from prescaler.core.errors import StoreDamaged, StoreError
 from prescaler.core.event_book import EventBook, EventIndex
 from prescaler.core.planned import PlannedEvent
-from prescaler.core.records import HistoryVersion, RunStatus, ServingState
+from prescaler.core.records import HistoryVersion, RunStatus, ServingState, StoredUplift
 from prescaler.core.workload import Workload
-from prescaler.ports import ControlStore, EventStore, ForecastStore, SnapshotStore, WorkloadStore
+from prescaler.ports import (
+    ControlStore,
+    EventStore,
+    ForecastStore,
+    SnapshotStore,
+    UpliftStore,
+    WorkloadStore,
+)
 from prescaler.usecases.serve_metric import Served, ServingTable
 
 _NOTHING: Final = ServingState()
@@ -29,6 +36,7 @@ class ServingPorts:
     controls: ControlStore
     snapshot: SnapshotStore
     events: EventStore
+    uplifts: UpliftStore
 
 
 @dataclass(frozen=True)
@@ -88,8 +96,9 @@ def refresh_serving(table: ServingTable, ports: ServingPorts, now: datetime) -> 
             ports.forecasts.newest_cutoffs(),
             ports.forecasts.statuses(),
             ports.controls.all(),
+            ports.uplifts.learned(),
         )
-        following, damaged = _following(table, stored, ports.forecasts)
+        following, damaged = _following(table, stored, ports)
     except StoreError as failure:
         return RefreshRecord(failure=failure)
     calendar, events_failure = _calendar(table, ports.events, now)
@@ -144,24 +153,25 @@ class _Stored:
     cutoffs: Mapping[int, datetime]
     statuses: Mapping[int, RunStatus]
     controls: Mapping[UUID, Control]
+    learned: Mapping[int, datetime]
 
 
 def _following(
-    table: ServingTable, stored: _Stored, forecasts: ForecastStore
+    table: ServingTable, stored: _Stored, ports: ServingPorts
 ) -> tuple[dict[str, Served], tuple[str, ...]]:
     """The next table, and the workloads whose newest forecast cannot be read."""
     following, damaged = {}, []
     for served in table:
         name = served.workload.name
         try:
-            following[name] = _brought_up(served, stored, forecasts)
+            following[name] = _brought_up(served, stored, ports)
         except StoreDamaged:
             following[name] = served
             damaged.append(name)
     return following, tuple(damaged)
 
 
-def _brought_up(served: Served, stored: _Stored, forecasts: ForecastStore) -> Served:
+def _brought_up(served: Served, stored: _Stored, ports: ServingPorts) -> Served:
     """The same object where nothing changed, so that whoever compares need not look inside."""
     version = stored.versions.get(served.workload.name)
     if version is None or version.fingerprint != served.workload.fingerprint:
@@ -171,11 +181,16 @@ def _brought_up(served: Served, stored: _Stored, forecasts: ForecastStore) -> Se
         forecast=served.state.forecast,
         control=stored.controls.get(version.workload, _NOTHING.control),
         status=stored.statuses.get(version.id),
+        uplift=served.state.uplift,
     )
     # A forecast is good until its end: an emptied or restored database takes none away.
     cutoff, known = stored.cutoffs.get(version.id), state.forecast
     if cutoff is not None and (known is None or known.cutoff < cutoff):
-        state = replace(state, forecast=forecasts.latest(version))
+        state = replace(state, forecast=ports.forecasts.latest(version))
+    learned, uplift = stored.learned.get(version.id), state.uplift
+    if learned is not None and (uplift is None or uplift.learned_at < learned):
+        model = ports.uplifts.get(version)
+        state = replace(state, uplift=StoredUplift(learned, model) if model is not None else None)
     return served if state == served.state else replace(served, state=state)
 
 

@@ -1,9 +1,11 @@
 """As actuals arrive, note how good the stored forecasts were; look at it day by day."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
+
+import numpy as np
 
 from prescaler.core.errors import BadParameter
 from prescaler.core.forecast import BUCKETS, Origin
@@ -20,6 +22,7 @@ from prescaler.core.score_days import (
 from prescaler.core.series import Series
 from prescaler.core.workload import Workload
 from prescaler.ports import DemandStore, ScoreStore
+from prescaler.usecases.crowd_lore import LorePorts, busy_spans, lore_of
 
 MOST_RUNS: Final = 100
 """Runs read per call: at one live run kept an hour and 50 h of horizon, all that are under way."""
@@ -38,6 +41,7 @@ class ScorePorts:
 
     demand: DemandStore
     scores: ScoreStore
+    lore: LorePorts
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,9 @@ def score_forecasts(
     origins: Sequence[Origin] = SCORED_ORIGINS,
 ) -> Scored:
     """Score what has come since the last call, for at most a hundred runs of each origin.
+
+    A forecast is about ordinary demand: instants at which a planned crowd shows are left out here,
+    and looked at event by event.
 
     Each pair of forecast and actual is counted once, however often and by however many this is
     called. Demand that is still missing at the newest end is waited for; a hole behind it is not.
@@ -166,7 +173,12 @@ def _actual(
     first = min(run.forecast.cutoff for run in runs)
     last = min(end, max(run.forecast.valid_until for run in runs))
     start = floor_to(first - REACH_BACK, step)
-    return ports.demand.on_grid(version, start, max(start, floor_to(last, step)), step)
+    found = ports.demand.on_grid(version, start, max(start, floor_to(last, step)), step)
+    lore = lore_of(workload, version, ports.lore, start)
+    mean = found.mean.copy()
+    for begins, ends in busy_spans(lore, workload, start, found.end):
+        mean[max(0, found.index_of(begins)) : max(0, found.index_of(ends))] = np.nan
+    return replace(found, mean=mean)
 
 
 def _add_up(total: dict[tuple[date, str], ScoreSums], more: DayScores) -> None:

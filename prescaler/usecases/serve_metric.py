@@ -73,7 +73,8 @@ class Served:
 
     def effects(self, start: datetime, end: datetime, now: datetime) -> tuple[EventEffect, ...]:
         """What the events known at `now` do to the workload in [start, end)."""
-        return self.book.effects(self.policy, start, end, now)
+        learnt = self.state.uplift.model if self.state.uplift is not None else None
+        return self.book.effects(self.policy, start, end, now, learnt)
 
     def requirement(self, now: datetime) -> Requirement | None:
         """The forecast as cells with lead times; worked out once per forecast, not per answer."""

@@ -11,9 +11,11 @@ from prescaler.core.instants import floor_to
 from prescaler.core.records import HistoryVersion, Walk
 from prescaler.core.series import Series
 from prescaler.core.spans import Span
+from prescaler.core.uplift import AROUND
 from prescaler.core.workload import Workload
 from prescaler.ports import Clock, DemandStore, ForecastStore, ScoreStore, WorkloadStore
-from prescaler.usecases.issue_forecast import issue
+from prescaler.usecases.crowd_lore import NO_LORE, Lore, LorePorts
+from prescaler.usecases.issue_forecast import Known, issue
 from prescaler.usecases.score_forecasts import ScorePorts, score_forecasts
 
 _DAY: Final = timedelta(days=1)
@@ -28,6 +30,7 @@ class WalkPorts:
     demand: DemandStore
     forecasts: ForecastStore
     scores: ScoreStore
+    lore: LorePorts
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class _Steps:
         self._version = version
         self._ports = ports
         self._since = ports.clock.elapsed()
+        self._lore = NO_LORE
 
     def known(self, start: datetime, end: datetime) -> Series:
         """Everything that any of the cutoffs in the range may look at."""
@@ -126,6 +130,7 @@ class _Steps:
         first = floor_to(start - settings.history, settings.step)
         last = max(first, floor_to(end, settings.step))
         found = self._ports.demand.on_grid(self._version, first, last, settings.step)
+        self._lore = Lore(self._ports.lore.calendar.book(self._workload, first - AROUND))
         self._lap("read")
         return found
 
@@ -155,7 +160,7 @@ class _Steps:
                 workload,
                 self._version,
                 known,
-                state,
+                Known(state, self._lore),
                 end + workload.demand.delay,
                 Origin.BACKFILL,
             )
@@ -163,10 +168,12 @@ class _Steps:
             self.missed += 1
             return state, None
         self.made += 1
+        if found.learnt is not None:
+            self._lore = Lore(self._lore.book, found.learnt)
         return found.refitted or state, found.forecast
 
     def _score(self) -> None:
-        ports = ScorePorts(self._ports.demand, self._ports.scores)
+        ports = ScorePorts(self._ports.demand, self._ports.scores, self._ports.lore)
         now = self._ports.clock.now().replace(microsecond=0)
         more = True
         while more:

@@ -15,6 +15,7 @@ from prescaler.usecases.watch_pods import judge_raises
 from tests.apps.conftest import Served
 from tests.support.builders import DAY, MINUTE, MONDAY, STEP, daily_demand, forecast, series
 from tests.support.fakes import Counted
+from tests.support.lore import lore_ports
 
 WEB = "/api/v1/workloads/web"
 
@@ -33,7 +34,7 @@ def scored(served: Served) -> None:
         made = forecast(median, workload=version.workload, cutoff=cutoff, issued_at=cutoff)
         status = served.stores.forecasts.statuses()[version.id]
         served.stores.forecasts.save(version, status, made)
-    ports = ScorePorts(served.stores.demand, served.stores.scores)
+    ports = ScorePorts(served.stores.demand, served.stores.scores, lore_ports())
     score_forecasts(web, version, ports, MONDAY + 2 * DAY)
 
 

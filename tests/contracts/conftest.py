@@ -15,6 +15,7 @@ from prescaler.adapters.database.forecasts import DatabaseForecasts
 from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.schema import upgrade
 from prescaler.adapters.database.scores import DatabaseScores
+from prescaler.adapters.database.uplifts import DatabaseUplifts
 from prescaler.adapters.database.workloads import DatabaseWorkloads
 from prescaler.adapters.memory import (
     MemoryControl,
@@ -26,6 +27,7 @@ from prescaler.adapters.memory import (
 from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.adapters.memory_events import MemoryEvents, MemoryFeeds
 from prescaler.adapters.memory_jobs import MemoryJobs
+from prescaler.adapters.memory_uplifts import MemoryUplifts
 from prescaler.ports import (
     AuditStore,
     ControlStore,
@@ -36,6 +38,7 @@ from prescaler.ports import (
     ForecastStore,
     JobStore,
     ScoreStore,
+    UpliftStore,
     WorkloadStore,
 )
 
@@ -55,6 +58,7 @@ class AllStores:
     scores: ScoreStore
     events: EventStore
     feeds: FeedStore
+    uplifts: UpliftStore
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -74,6 +78,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AllStores
             MemoryScores(forecasts),
             MemoryEvents(control.entries),
             MemoryFeeds(),
+            MemoryUplifts(),
         )
         return
     if request.param == "sqlite":
@@ -100,4 +105,5 @@ def on_database(kind: str, database: Database) -> AllStores:
         DatabaseScores(database),
         DatabaseEvents(database),
         DatabaseFeeds(database),
+        DatabaseUplifts(database),
     )

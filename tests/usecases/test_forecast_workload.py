@@ -8,10 +8,14 @@ import pytest
 
 from prescaler.adapters.memory import MemoryForecasts, MemoryWorkloads
 from prescaler.adapters.memory_demand import MemoryDemand
+from prescaler.adapters.memory_events import MemoryEvents
+from prescaler.adapters.memory_uplifts import MemoryUplifts
 from prescaler.core.arrays import FloatArray
 from prescaler.core.errors import SourceUnreachable, StoreUnreachable
 from prescaler.core.records import Outcome
+from prescaler.usecases.crowd_lore import LorePorts
 from prescaler.usecases.forecast_workload import ForecastPorts, RunRecord, forecast_workload
+from prescaler.usecases.read_calendar import CalendarReader
 from tests.support.builders import DAY, MINUTE, MONDAY, STEP, daily_demand, workload
 from tests.support.fakes import PlayedSource, SetClock, flat
 
@@ -27,8 +31,14 @@ class World:
         self.source = PlayedSource(MONDAY - 28 * DAY, played)
         self.forecasts = MemoryForecasts()
         self.workloads = MemoryWorkloads()
+        self.events, self.uplifts = MemoryEvents(), MemoryUplifts()
         self.ports = ForecastPorts(
-            self.clock, self.source, self.workloads, MemoryDemand(), self.forecasts
+            self.clock,
+            self.source,
+            self.workloads,
+            MemoryDemand(),
+            self.forecasts,
+            LorePorts(CalendarReader(self.events), self.uplifts),
         )
 
     def run(self) -> RunRecord:

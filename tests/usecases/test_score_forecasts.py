@@ -22,6 +22,7 @@ from tests.support.builders import (
     series,
     workload,
 )
+from tests.support.lore import lore_ports
 
 HOUR = timedelta(hours=1)
 WEB = workload()
@@ -50,7 +51,7 @@ class World:
         self.forecasts.save(self.version, RunStatus(cutoff, Outcome.STORED), made)
 
     def score(self, now: datetime) -> int:
-        ports = ScorePorts(self.demand, self.scores)
+        ports = ScorePorts(self.demand, self.scores, lore_ports())
         return score_forecasts(WEB, self.version, ports, now).runs
 
     def told(self) -> dict[str, int]:
@@ -109,7 +110,7 @@ def test_a_call_is_bounded_and_says_that_there_is_more() -> None:
     for n in range(MOST_RUNS + 5):
         world.issue(MONDAY - DAY + n * 10 * MINUTE, Origin.BACKFILL)
     world.observe(MONDAY + 5 * DAY)
-    ports = ScorePorts(world.demand, world.scores)
+    ports = ScorePorts(world.demand, world.scores, lore_ports())
 
     first = score_forecasts(WEB, world.version, ports, MONDAY + 5 * DAY)
     second = score_forecasts(WEB, world.version, ports, MONDAY + 5 * DAY)

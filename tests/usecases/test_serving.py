@@ -15,6 +15,7 @@ from prescaler.adapters.memory import (
     MemoryWorkloads,
 )
 from prescaler.adapters.memory_events import MemoryEvents
+from prescaler.adapters.memory_uplifts import MemoryUplifts
 from prescaler.core.control import Control
 from prescaler.core.decision import Status
 from prescaler.core.errors import (
@@ -66,8 +67,14 @@ class World:
         self.clock = SetClock(NOW)
         self.table = ServingTable()
         self.events = MemoryEvents()
+        self.uplifts = MemoryUplifts()
         self.ports = ServingPorts(
-            self.workloads, self.forecasts, self.control, self.snapshot, self.events
+            self.workloads,
+            self.forecasts,
+            self.control,
+            self.snapshot,
+            self.events,
+            self.uplifts,
         )
         start_serving(self.table, workloads or (WEB,), {})
 

@@ -13,6 +13,7 @@ from prescaler.adapters.memory import (
     MemoryWorkloads,
 )
 from prescaler.adapters.memory_events import MemoryEvents
+from prescaler.adapters.memory_uplifts import MemoryUplifts
 from prescaler.core.calendar import Window
 from prescaler.core.errors import StoreDamaged, StoreFull
 from prescaler.core.event_records import EventWrite
@@ -51,7 +52,12 @@ class World:
     def __init__(self, *workloads: Workload) -> None:
         self.events = _Unreadable()
         self.ports = ServingPorts(
-            MemoryWorkloads(), MemoryForecasts(), MemoryControl(), MemorySnapshot(), self.events
+            MemoryWorkloads(),
+            MemoryForecasts(),
+            MemoryControl(),
+            MemorySnapshot(),
+            self.events,
+            MemoryUplifts(),
         )
         self.table = ServingTable()
         start_serving(self.table, workloads or (workload(),), {})

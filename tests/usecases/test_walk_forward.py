@@ -17,6 +17,7 @@ from prescaler.usecases.score_forecasts import accuracy
 from prescaler.usecases.walk_forward import WalkPlan, WalkPorts, forget_walk, walk_forward
 from tests.support.builders import DAY, MINUTE, MONDAY, daily_demand, series, workload
 from tests.support.fakes import PlayedSource, SetClock
+from tests.support.lore import lore_ports
 
 HOUR = timedelta(hours=1)
 START = MONDAY - 10 * DAY
@@ -39,7 +40,9 @@ class World:
         self.forecasts = MemoryForecasts()
         self.scores = MemoryScores(self.forecasts)
         self.demand, self.workloads = MemoryDemand(), MemoryWorkloads()
-        self.ports = WalkPorts(self.clock, self.workloads, self.demand, self.forecasts, self.scores)
+        self.ports = WalkPorts(
+            self.clock, self.workloads, self.demand, self.forecasts, self.scores, lore_ports()
+        )
         self.version: HistoryVersion = self.workloads.ensure(WEB, MONDAY)
         self.demand.append(self.version, series(VALUES, START, MINUTE))
 
@@ -68,7 +71,9 @@ def test_they_are_what_a_live_run_would_have_said_then() -> None:
     cutoff = PLAN.span.start + 3 * HOUR
     source = PlayedSource(START, VALUES)
     live.clock.present = cutoff + MINUTE
-    ports = ForecastPorts(live.clock, source, MemoryWorkloads(), MemoryDemand(), live.forecasts)
+    ports = ForecastPorts(
+        live.clock, source, MemoryWorkloads(), MemoryDemand(), live.forecasts, lore_ports()
+    )
 
     said = forecast_workload(WEB, ports).forecast
 

@@ -121,6 +121,15 @@ model_state = sa.Table(
     sa.Column("payload", sa.LargeBinary, nullable=False),
 )
 
+uplift_curve = sa.Table(
+    "uplift_curve",
+    metadata,
+    sa.Column("version_id", sa.ForeignKey("history_version.id"), primary_key=True),
+    sa.Column("learned_at", Instant, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    comment="What past crowds taught: examples and likeness of every kind.",
+)
+
 control = sa.Table(
     "control",
     metadata,

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 
+from prescaler.adapters.packed_uplift import pack_uplift, unpack_uplift
 from prescaler.adapters.packing import (
     control_from_json,
     control_to_json,
@@ -29,7 +30,7 @@ from prescaler.core.event_text import from_stored, to_plain
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.instants import format_instant, parse_instant
 from prescaler.core.planned import PlannedEvent
-from prescaler.core.records import HistoryVersion, ServingState
+from prescaler.core.records import HistoryVersion, ServingState, StoredUplift
 
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, saved_at TEXT, body TEXT) "
@@ -140,6 +141,7 @@ def _to_json(state: ServingState) -> dict[str, Any]:
         "forecast": _forecast_to_json(state.forecast) if state.forecast else None,
         "control": control_to_json(state.control),
         "status": status_to_json(state.status) if state.status else None,
+        "uplift": _uplift_to_json(state.uplift) if state.uplift else None,
     }
 
 
@@ -150,7 +152,25 @@ def _from_json(found: dict[str, Any]) -> ServingState:
         forecast=_forecast_from_json(forecast) if forecast else None,
         control=control_from_json(found["control"]),
         status=status_from_json(status) if status else None,
+        uplift=_uplift_from_json(found["uplift"]) if found.get("uplift") else None,
     )
+
+
+def _uplift_to_json(uplift: StoredUplift) -> dict[str, str]:
+    return {
+        "learned_at": format_instant(uplift.learned_at),
+        "payload": base64.b64encode(pack_uplift(uplift.model)).decode("ascii"),
+    }
+
+
+def _uplift_from_json(found: dict[str, str]) -> StoredUplift | None:
+    """What was learnt of crowds; without it declared factors still act."""
+    try:
+        payload = base64.b64decode(found["payload"], validate=True)
+        return StoredUplift(parse_instant(found["learned_at"]), unpack_uplift(payload))
+    except (ValueError, StoreDamaged) as error:
+        _LOG.warning("snapshot_uplift_unreadable", error=str(error))
+        return None
 
 
 def _version_to_json(version: HistoryVersion) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from prescaler.core.uplift.crowds import AROUND, Crowd, Frame
 from prescaler.core.uplift.curve import Evidence, UpliftCurve
 from prescaler.core.uplift.model import Example, KindModel, Ordinary, UpliftModel
 from prescaler.core.uplift.rolling import roll_ordinary
+from prescaler.core.uplift.similarity import Similarity
 
 __all__ = [
     "AROUND",
@@ -13,6 +14,7 @@ __all__ = [
     "Frame",
     "KindModel",
     "Ordinary",
+    "Similarity",
     "UpliftCurve",
     "UpliftModel",
     "roll_ordinary",

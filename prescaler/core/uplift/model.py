@@ -47,8 +47,10 @@ matches of the World Cup of 1998 foretold from one another."""
 _MOST_CURVES: Final = 200
 
 _SMALL_SHARE: Final = 0.02
-_HARM: Final = 1.05
+_HARM: Final = 1.25
 _HARM_NEEDS: Final = 4
+_ALIGNED: Final = timedelta(minutes=75)
+"""A crowd a week or a day before at the same time, clock changes forgiven."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +83,20 @@ class Ordinary:
 
 @dataclass(frozen=True, eq=False)
 class KindModel:
-    """The past crowds of one kind, in order of time, and what makes them alike."""
+    """The past crowds of one kind, in order of time, and what makes them alike.
+
+    harmful: naive copies came clearly nearer to these than the curve from those before.
+    """
 
     examples: tuple[Example, ...]
     similarity: Similarity
     harmful: bool
+
+    def repeats(self, crowd: Crowd) -> bool:
+        """Whether there was one a day or a week before, so that a copy knows of it as well."""
+        before = [crowd.start - timedelta(days=days) for days in (1, 7)]
+        starts = [one.crowd.start for one in self.examples]
+        return any(abs(start - at) <= _ALIGNED for start in starts for at in before)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,18 +140,16 @@ class UpliftModel:
         Examples of crowds that lie before the history are kept.
         """
         over = [crowd for crowd in crowds if crowd.kind and crowd.shows_until <= history.series.end]
-        if not over:
+        if not over and not self.kinds:
             return self
         scale = DemandScale.of(history.demand)
         fresh = _examples(history, scale, crowds, over, saturated)
-        kinds = dict(self.kinds)
-        for kind in {example.crowd.kind for example in fresh}:
-            kinds[kind] = _kind(
-                [
-                    *self._older(kind, history),
-                    *(one for one in fresh if one.crowd.kind == kind),
-                ]
-            )
+        kinds = {}
+        for kind in sorted({*self.kinds, *(one.crowd.kind for one in fresh)}):
+            newer = [one for one in fresh if one.crowd.kind == kind]
+            examples = [*self._older(kind, history), *newer]
+            if examples:
+                kinds[kind] = _kind(examples)
         return replace(self, offset=scale.offset, kinds=kinds)
 
     def _older(self, kind: str, history: History) -> list[Example]:
@@ -157,7 +166,9 @@ class UpliftModel:
     def applies(self, crowd: Crowd) -> bool:
         """Whether there is a learnt curve for a crowd, and it has not shown to hurt."""
         known = self.kinds.get(crowd.kind)
-        if known is None or known.harmful or crowd.effect.min_pods_factor is not None:
+        if known is None or crowd.effect.min_pods_factor is not None:
+            return False
+        if known.harmful and known.repeats(crowd):
             return False
         frame = Frame.around(crowd, self.step)
         return any(example.frame.stretches_to(frame) for example in known.examples)

@@ -225,6 +225,7 @@ def test_where_copying_last_week_did_better_no_uplift_is_applied() -> None:
 
     assert model.kinds["football"].harmful
     assert model.curve(crowd(Night(38, 1.0))) is None
+    assert model.curve(crowd(Night(37, 1.0))) is not None
 
 
 def test_an_occurrence_that_was_hardly_observed_is_no_example() -> None:
