@@ -262,7 +262,9 @@ class _Case:
         """Land on the smallest size that the HPA can reach, where the running pods are known."""
         running, seen = self.observed.running_pods, self.observed.pods_at
         if running is None or seen is None or not _NO_TIME <= self.now - seen < PODS_FRESH:
-            water.to("tolerance", water.load, "running pods unknown")
+            share = 100 * self.policy.lead_time.tolerance.up
+            risk = f"running pods unknown: the HPA may ignore a raise of up to {share:g} %"
+            water.to("tolerance", water.load, risk if share else "")
             return
         wanted = pods_for(water.load, self.policy.target)
         reached = smallest_reachable(wanted, running, self.policy.lead_time.tolerance)
