@@ -17,6 +17,7 @@ from prescaler.adapters.database.forecasts import DatabaseForecasts
 from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.leadership import leadership_on
 from prescaler.adapters.database.scores import DatabaseScores
+from prescaler.adapters.database.upkeep import DatabaseUpkeep
 from prescaler.adapters.database.uplifts import DatabaseUplifts
 from prescaler.adapters.database.workloads import DatabaseWorkloads
 from prescaler.adapters.memory import MemoryForecasts, MemorySnapshot, MemoryWorkloads
@@ -50,6 +51,7 @@ from prescaler.ports import (
     UpliftStore,
     WorkloadStore,
 )
+from prescaler.ports.upkeep import UpkeepStore
 from prescaler.usecases.crowd_lore import LorePorts
 from prescaler.usecases.forecast_workload import ForecastPorts
 from prescaler.usecases.read_calendar import CalendarReader
@@ -74,6 +76,7 @@ class Stores:
     events: EventStore
     feeds: FeedStore
     jobs: JobStore
+    upkeep: UpkeepStore
     scores: ScoreStore
     uplifts: UpliftStore
 
@@ -112,6 +115,7 @@ def open_stores(url: str, *, pool_size: int = 5) -> Stores:
         events=DatabaseEvents(database),
         feeds=DatabaseFeeds(database),
         jobs=DatabaseJobs(database),
+        upkeep=DatabaseUpkeep(database),
         scores=DatabaseScores(database),
         uplifts=DatabaseUplifts(database),
     )

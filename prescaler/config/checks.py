@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Final
 
 from prescaler.config.convert import to_capacity
-from prescaler.config.models import ForecastSection, WorkloadSection
+from prescaler.config.models import ForecastSection, RetentionSection, WorkloadSection
 from prescaler.config.yaml_file import KeyPath
 from prescaler.core.policy import Unit
 
 _DAY: Final = timedelta(days=1)
+_LONGEST_DECISIONS: Final = timedelta(days=400)
 _LONGEST_HORIZON: Final = timedelta(days=14)
 _LEAST_HISTORY: Final = timedelta(days=2)
 _MOST_HISTORY: Final = timedelta(days=732)
@@ -41,6 +42,24 @@ def _counted(section: WorkloadSection, sources: set[str] | None) -> Iterator[Com
         yield ("pods", "source"), "say which of the demand's sources counts the pods"
     if section.lead_time.measure and not asked.observe:
         yield ("lead_time", "measure"), "needs pods.observe"
+
+
+def retention_problems(section: RetentionSection) -> Iterator[Complaint]:
+    """Ages below which the program would forget what it works with."""
+    least = {
+        "fine_demand": timedelta(days=7),
+        "coarse_demand": timedelta(days=56),
+        "forecast_runs": timedelta(days=56),
+        "scores": timedelta(days=56),
+    }
+    for name, age in section:
+        needed = least.get(name, _DAY)
+        if age < needed:
+            yield ("retention", name), f"must be at least {needed.days}d"
+    if section.decisions > _LONGEST_DECISIONS:
+        yield ("retention", "decisions"), f"must be at most {_LONGEST_DECISIONS.days}d"
+    if section.coarse_demand < section.fine_demand:
+        yield ("retention", "coarse_demand"), "must be at least retention.fine_demand"
 
 
 def _grid(section: WorkloadSection) -> Iterator[Complaint]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from prescaler.config.checks import duplicate_names, workload_problems
+from prescaler.config.checks import duplicate_names, retention_problems, workload_problems
 from prescaler.config.convert import to_workload
 from prescaler.config.mend import validated
 from prescaler.config.models import FileSection, KeySection, WorkloadSection
@@ -13,6 +13,7 @@ from prescaler.config.problems import InvalidConfiguration, Problem
 from prescaler.config.secrets import MissingSecret, secret
 from prescaler.config.settings import Key, Settings, StoreUrls
 from prescaler.config.yaml_file import Document, KeyPath, dotted, read_yaml
+from prescaler.core.retention import Retention
 from prescaler.core.workload import Workload
 
 _SHORTEST_KEY: Final = 16
@@ -41,6 +42,10 @@ def load_settings(path: Path, *, with_keys: bool = True) -> Settings:
         raise InvalidConfiguration([Problem(str(path), None, "", text)])
     reading = _Reading(document, document.content)
     top = reading.top_level()
+    reading.problems += [
+        Problem(str(path), document.line_of(place), dotted(place), text)
+        for place, text in (retention_problems(top.retention) if top else ())
+    ]
     written, files = reading.written_workloads()
     workloads = reading.workloads(written, top)
     if top is not None:
@@ -53,6 +58,7 @@ def load_settings(path: Path, *, with_keys: bool = True) -> Settings:
                 workers=top.scheduler.workers,
                 keys=keys,
                 workloads=workloads,
+                retention=Retention(**dict(top.retention)),
                 files=(path, *files, *_key_files(top)),
                 includes=top.include,
             )

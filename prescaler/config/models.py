@@ -136,6 +136,27 @@ class SchedulerSection(Section):
     workers: int = Field(2, ge=1, le=64, description="processes that fetch and forecast")
 
 
+class RetentionSection(Section):
+    """How long what is kept; enforced once a day."""
+
+    fine_demand: Duration = Field(
+        parse_duration("400d"),
+        description="demand finer than 5m; from then on mean and maximum of 5m are kept",
+    )
+    coarse_demand: Duration = Field(parse_duration("1830d"), description="demand of 5m and coarser")
+    forecast_runs: Duration = Field(
+        parse_duration("400d"),
+        description="beyond 7d one in 6h stays, beyond 56d one a day, until this age",
+    )
+    scores: Duration = Field(parse_duration("1830d"), description="scores by day")
+    decisions: Duration = Field(
+        parse_duration("400d"), description="changes of what was served; at most 400d"
+    )
+    events: Duration = Field(parse_duration("1830d"), description="planned events that are over")
+    audit: Duration = Field(parse_duration("1830d"), description="changes people made")
+    jobs: Duration = Field(parse_duration("90d"), description="replays and backfills that ended")
+
+
 class ScaleTargetSection(Section):
     """What KEDA scales, and the bounds that the HPA enforces."""
 
@@ -388,6 +409,7 @@ class FileSection(Section):
     store: StoreSection = Field(description="the database")
     server: ServerSection = Field(ServerSection(), description="what prescaler serves")
     scheduler: SchedulerSection = Field(SchedulerSection(), description="the clockwork")
+    retention: RetentionSection = Field(RetentionSection(), description="how long what is kept")
     keys: Annotated[tuple[KeySection, ...], AsTuple] = Field(
         (), description="keys of the API; none = nobody is let in"
     )

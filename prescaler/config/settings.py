@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prescaler.config.models import KeySection, PrometheusSection, ServerSection
+from prescaler.core.retention import Retention
 from prescaler.core.workload import Workload
 
 
@@ -36,6 +37,7 @@ class Settings:
     workers: int
     keys: tuple[Key, ...]
     workloads: tuple[Workload, ...]
+    retention: Retention
     files: tuple[Path, ...]
     includes: tuple[str, ...]
 

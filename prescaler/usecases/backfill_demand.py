@@ -158,13 +158,13 @@ def _keep(
         target.done += 1
 
 
-def summary(workload: Workload, version: HistoryVersion, demand: DemandStore) -> HistorySummary:
-    """Look through everything that is stored of a version."""
+def summary(resolution: timedelta, version: HistoryVersion, demand: DemandStore) -> HistorySummary:
+    """Look through everything that is stored of a version; resolution: the finest of interest."""
     parts = demand.parts(version)
     if not parts:
         return HistorySummary(0, None, None, (), 0)
     span = Span(min(p.first_day for p in parts), max(p.last_day for p in parts) + _DAY)
-    looked = _Looked(workload, version, demand)
+    looked = _Looked(resolution, version, demand)
     holes = tuple(gaps(looked.pieces(span)))
     return HistorySummary(
         looked.points, looked.first, looked.last, holes, sum(p.bytes for p in parts)
@@ -174,14 +174,14 @@ def summary(workload: Workload, version: HistoryVersion, demand: DemandStore) ->
 class _Looked:
     """Reads history a few weeks at a time, on the finest grid, and counts on the way."""
 
-    def __init__(self, workload: Workload, version: HistoryVersion, demand: DemandStore) -> None:
+    def __init__(self, resolution: timedelta, version: HistoryVersion, demand: DemandStore) -> None:
         self.points = 0
         self.first: datetime | None = None
         self.last: datetime | None = None
         self._version = version
         self._demand = demand
         stored = [part.resolution for part in demand.parts(version)]
-        self._steps = sorted({workload.demand.resolution, *stored})
+        self._steps = sorted({resolution, *stored})
 
     def pieces(self, span: Span) -> Iterator[Series]:
         start = span.start

@@ -124,6 +124,55 @@ def test_a_backfill_from_first_look_to_forecasts(place: Place) -> None:
     assert more["workloads"][0]["forecasts"]["made"] == 0
 
 
+def test_history_goes_out_and_in_again(place: Place, tmp_path: Path) -> None:
+    place.json("backfill", "web", "--since", "3d")
+    out, back = tmp_path / "out.csv", tmp_path / "back.csv"
+
+    rows = place.json("history", "export", "web", "--out", str(out))["rows"]
+    loaded = place.json("history", "import", str(out), "--workload", "api")
+    place.json("history", "export", "api", "--out", str(back))
+
+    assert (rows, loaded["points_added"], loaded["bad"]) == (loaded["rows"], rows, 0)
+    assert out.read_bytes() == back.read_bytes()
+    assert place.json("history", "import", str(out), "-w", "api")["points_same"] == rows
+    coarse = place.json("history", "export", "web", "--out", str(back), "--step", "5m")["rows"]
+    assert 0 < coarse < rows
+
+
+def test_a_bad_file_stores_nothing(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text(
+        "timestamp,value\n2026-01-01T00:00:00Z,1\n2026-01-01T00:01:00Z,x\n"
+    )
+
+    done = place.cli("history", "import", str(tmp_path / "bad.csv"), "-w", "web")
+    assert done.returncode == 1
+    assert "line 3: 'x' is no number" in done.stderr
+    assert place.cli("history", "export", "web", "--out", str(tmp_path / "x.csv")).returncode == 2
+
+    done = place.cli("history", "import", str(tmp_path / "bad.csv"), "-w", "web", "--skip-bad")
+    assert done.returncode == 0
+    assert "left out, line 3" in done.stdout
+    assert "1 points are new" in done.stdout
+
+
+def test_status_and_prune_say_what_is_there(place: Place) -> None:
+    place.json("backfill", "web", "--since", "3d")
+
+    found = place.json("history", "status")
+    (web,) = found["histories"]
+    assert (web["workload"], web["version"], web["current"], web["gaps"]) == ("web", 1, True, 0)
+    assert web["resolutions"][0]["resolution"] == "1m"
+    assert found["sizes"]["fine_demand"]["rows"] == web["resolutions"][0]["days"]
+    shown = place.cli("history", "status", "web").stdout
+    assert "1m x" in shown
+    assert place.cli("history", "status", "nobody").returncode == 2
+
+    dry = place.json("history", "prune", "--dry-run")
+    assert dry["dry_run"] is True
+    assert {one["kind"] for one in dry["kinds"]} >= {"fine_demand", "audit", "jobs"}
+    assert sum(one["rows"] for one in place.json("history", "prune")["kinds"]) == 0
+
+
 def test_off_a_terminal_it_says_plain_lines(place: Place) -> None:
     done = place.cli("backfill", "web", "--since", "2d", "--again")
 

@@ -301,3 +301,23 @@ def test_a_changed_query_changes_the_fingerprint_and_spaces_do_not(load: Load) -
 
     assert fingerprint("'sum(x)'") == fingerprint("' sum(x)  '")
     assert fingerprint("'sum(x)'") != fingerprint("'sum(y)'")
+
+
+@pytest.mark.parametrize(
+    ("retention", "says"),
+    [
+        ("fine_demand: 1d", "must be at least 7d"),
+        ("forecast_runs: 7d", "must be at least 56d"),
+        ("fine_demand: 800d, coarse_demand: 700d", "at least retention.fine_demand"),
+        ("decisions: 800d", "must be at most 400d"),
+        ("jobs: 0d", "must be at least 1d"),
+        ("logs: 1d", "logs"),
+    ],
+)
+def test_ages_below_what_is_needed_are_refused(
+    problems: Problems, retention: str, says: str
+) -> None:
+    (found,) = problems(HEAD + f"retention: {{{retention}}}\nworkloads:\n{WEB}")
+
+    assert says in found
+    assert found.startswith("prescaler.yaml:4")

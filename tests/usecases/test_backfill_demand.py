@@ -240,7 +240,7 @@ def test_mixed_resolutions_are_one_history() -> None:
 
 def test_the_summary_counts_points_and_lists_gaps() -> None:
     world = World()
-    assert summary(WEB, world.version, world.demand).points == 0
+    assert summary(MINUTE, world.version, world.demand).points == 0
     values = world.values.copy()
     values[:1440] = np.nan
     values[40_000:40_030] = np.nan
@@ -248,7 +248,7 @@ def test_the_summary_counts_points_and_lists_gaps() -> None:
     world.source = PlayedSource(MONDAY - 60 * DAY, values)
     world.run()
 
-    found = summary(WEB, world.version, world.demand)
+    found = summary(MINUTE, world.version, world.demand)
 
     start = MONDAY - 60 * DAY
     assert found.points == int(np.isfinite(values).sum())
@@ -265,7 +265,7 @@ def test_the_summary_of_mixed_resolutions_knows_what_coarse_points_cover() -> No
     world.source = PlayedSource(MONDAY - 60 * DAY, mixed)
     world.run()
 
-    found = summary(WEB, world.version, world.demand)
+    found = summary(MINUTE, world.version, world.demand)
 
     start = MONDAY - 60 * DAY
     assert found.gaps == (Span(start + 20_000 * MINUTE, start + 20_100 * MINUTE),)

@@ -243,7 +243,7 @@ class BackfillRun:
 
     def _row(self, one: _Progress) -> dict[str, Any]:
         target, workload = one.target, one.target.workload
-        found = summary(workload, target.version, self._stores.demand)
+        found = summary(workload.demand.resolution, target.version, self._stores.demand)
         longest = sorted(found.gaps, key=lambda gap: gap.length, reverse=True)[:_GAPS_TOLD]
         failure = (target.failure.kind, target.failure.text) if target.failure else one.walk_failure
         return {

@@ -16,6 +16,7 @@ from prescaler.apps.cli import (
     database,
     demo,
     forecast,
+    history,
     keda,
     move_in,
     processes,
@@ -52,6 +53,7 @@ processes.register(app)
 check.register(app)
 database.register(app)
 forecast.register(app)
+history.register(app)
 backfill.register(app)
 backtest.register(app)
 keda.register(app)

@@ -16,6 +16,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from prescaler.adapters.telemetry.metrics import Telemetry
 from prescaler.apps.keeper import Keeper
 from prescaler.apps.scheduler.job import RunFailure, prepare_worker, run_job
+from prescaler.apps.scheduler.upkeep import Upkeep
 from prescaler.config import Settings
 from prescaler.core.errors import StoreError
 from prescaler.core.instants import floor_to, format_instant
@@ -61,6 +62,7 @@ class Clockwork:
         self._newest: Mapping[UUID, LoggedDecision] | None = None
         self._decided_at = clock.now() - _DECISIONS_EVERY
         self._packed_at = clock.now()
+        self._upkeep = Upkeep(stores, clock, lambda: self._leads)
         self._changed = threading.Event()
         self._scheduler = _background(keeper.settings.workers)
         self._scheduler.add_listener(self._on_end, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
@@ -100,6 +102,7 @@ class Clockwork:
             self._schedule_all(self._keeper.settings)
         if leads:
             self._log_decisions()
+            self._upkeep.round(self._keeper.settings)
 
     def _lead(self) -> None:
         _LOG.info("leading", workloads=len(self._keeper.settings.workloads))
