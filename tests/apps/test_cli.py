@@ -140,11 +140,13 @@ def with_prometheus(folder: Path, prometheus: PrometheusServer) -> None:
     values = daily_demand(15, step=MINUTE)
     start = now - (len(values) - 5) * 60
     samples = [(start + 60 * i, v) for i, v in enumerate(values) if start + 60 * i <= now]
-    prometheus.write({"__name__": "cli_web"}, samples)
+    # The server outlives the test: a minute later the same stamps would hold other values.
+    web, api = f"cli_web_{now}", f"cli_api_{now}"
+    prometheus.write({"__name__": web}, samples)
     for app in ("a", "b"):
-        prometheus.write({"__name__": "cli_api", "app": app}, samples[-60:])
+        prometheus.write({"__name__": api, "app": app}, samples[-60:])
     document = configuration(folder, prometheus={"main": {"url": prometheus.url, "max_qps": 100}})
-    for one, query in zip(document["workloads"], ("cli_web", "cli_api"), strict=True):
+    for one, query in zip(document["workloads"], (web, api), strict=True):
         one["demand"] = {**one["demand"], "query": query, "delay": "0s"}
         one["forecast"] = {"history": "28d"}
     document["workloads"].append({**document["workloads"][0], "name": "none"})
