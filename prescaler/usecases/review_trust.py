@@ -12,7 +12,7 @@ from prescaler.core.instants import floor_to
 from prescaler.core.policy import Mode
 from prescaler.core.records import AuditEntry, HistoryVersion
 from prescaler.core.score_days import day_of
-from prescaler.core.series import Series, coarsen
+from prescaler.core.series import Series
 from prescaler.core.trust import (
     CALM_FOR,
     GUARD_AUTHOR,
@@ -148,8 +148,7 @@ class _Review:
         step = self.workload.forecast.step
         end = floor_to(self.workload.known_until(self.now), step)
         start = end - max(1, span // step) * step
-        fine = self.ports.demand.read(self.version, start, end, self.workload.demand.resolution)
-        return coarsen(fine, step)
+        return self.ports.demand.on_grid(self.version, start, end, step)
 
     def _eventful(self, span: Series) -> bool:
         """Whether a planned event acts: then the bare forecast is not what was served."""
