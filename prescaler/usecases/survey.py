@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -21,8 +22,8 @@ from prescaler.ports import DemandStore
 from prescaler.usecases.look_back import median_at
 from prescaler.usecases.serve_metric import Served
 
-FRESH: Final = timedelta(seconds=5)
-"""How old a decision in the list may be: it is looked at, KEDA's answers are not made of it."""
+FRESH: Final = timedelta(seconds=15)
+"""How old a glance may be that only counts or sorts. What is shown is looked at anew."""
 
 _PEAKS_FRESH: Final = timedelta(minutes=1)
 _SPARK_STEP: Final = timedelta(minutes=30)
@@ -109,15 +110,24 @@ class Rise:
 
 
 class Survey:
-    """Glances at all workloads, each kept for a few seconds while nothing of it changes."""
+    """Glances at all workloads, each kept for a while as long as nothing of it changes.
+
+    Twenty people who look at once wait for one survey instead of making twenty.
+    """
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._kept: dict[str, tuple[datetime, Glance]] = {}
         self._peaks: dict[str, tuple[datetime, Served, Peak | None]] = {}
 
     def of(self, served: Iterable[Served], now: datetime) -> list[Glance]:
-        """One glance each, in the order given."""
-        return [self._one(one, now) for one in served]
+        """One glance each, in the order given; up to `FRESH` old."""
+        with self._lock:
+            return [self._one(one, now) for one in served]
+
+    def now(self, served: Served, now: datetime) -> Glance:
+        """A glance of this moment."""
+        return _glance(served, now)
 
     def rises(self, glances: Iterable[Glance], now: datetime) -> list[Rise]:
         """Workloads that will need more pods within a day, the largest increase first."""

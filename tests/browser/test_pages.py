@@ -186,7 +186,7 @@ def test_people_take_the_wheel_in_two_clicks_and_a_reason(visit: Visit) -> None:
     page.locator("details[open]").get_by_role("button", name="Change the mode").click()
     expect(page.get_by_text("The mode is set.")).to_be_visible()
 
-    page.get_by_role("link", name="audit").click()
+    page.get_by_role("link", name="audit", exact=True).click()
     actions = page.locator("tbody tr td:nth-child(3)").all_inner_texts()
     assert actions[:3] == ["mode", "freeze", "override"]
     assert visitor.complaints == []

@@ -118,7 +118,8 @@ def workload_page(context: ApiContext, caller: Caller, asked: ListQuery) -> Work
     start = _position(asked.cursor)
     end = start + asked.limit
     following = str(end) if end < len(found) else None
-    return WorkloadPage(now, glances, found[start:end], following, len(found), dict(counts))
+    shown = [context.survey.now(g.served, now) for g in found[start:end]]
+    return WorkloadPage(now, glances, shown, following, len(found), dict(counts))
 
 
 _Sortable = tuple[bool, float | str]
@@ -151,7 +152,7 @@ def show_workload(served: OneWorkload, context: Context, response: Response) -> 
     workload, control = served.workload, served.state.control.at(context.now())
     response.headers["ETag"] = etag(control.revision)
     now = context.now()
-    (glance,) = context.survey.of([served], now)
+    glance = context.survey.now(served, now)
     decision = served.decide(now)
     return {
         **summary_json(glance),

@@ -75,7 +75,7 @@ def workload_page(
 ) -> Response:
     """Everything about one workload."""
     now = context.now()
-    (glance,) = context.survey.of([served], now)
+    glance = context.survey.now(served, now)
     values = {
         "w": served.workload,
         "tab": "",

@@ -240,6 +240,7 @@
     const known = c.actual.some((v) => v !== null) || c["q0.5"].some((v) => v !== null);
     if (!known) note(state.asOf ? "No forecast had been issued by then." : "No demand and no forecast in this span yet.");
     tell(null);
+    requestAnimationFrame(() => performance.mark("chart drawn"));
     box.dataset.drawn = String(Number(box.dataset.drawn || 0) + 1);
   };
 
