@@ -134,6 +134,25 @@ _SERVICE_MONITOR: Final = _fields(
     }
 )
 
+_RULE: Final = _fields(
+    {
+        "alert": _STRING,
+        "expr": _STRING,
+        "for": {"type": "string", "pattern": "^[0-9]+[smhd]$"},
+        "labels": _fields({"severity": {"enum": ["critical", "warning", "info"]}}),
+        "annotations": _fields({"summary": _STRING, "description": _STRING}),
+    }
+)
+_PROMETHEUS_RULE: Final = _fields(
+    {
+        "groups": {
+            "type": "array",
+            "minItems": 1,
+            "items": _fields({"name": _STRING, "rules": {"type": "array", "items": _RULE}}),
+        }
+    }
+)
+
 _HPA_NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 54}
 """`keda-hpa-<name>` must fit into 63 characters."""
 
@@ -143,6 +162,7 @@ _SCHEMAS: Final[dict[str, Schema]] = {
     "TriggerAuthentication": _kind(
         _KEDA, "TriggerAuthentication", _TRIGGER_AUTHENTICATION, _STRING
     ),
+    "PrometheusRule": _kind(_MONITORING, "PrometheusRule", _PROMETHEUS_RULE, _STRING),
     "ServiceMonitor": _kind(_MONITORING, "ServiceMonitor", _SERVICE_MONITOR, _STRING),
 }
 
