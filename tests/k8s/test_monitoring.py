@@ -40,7 +40,7 @@ def scraped(serve: Serve, prometheus: PrometheusServer) -> PrometheusServer:
     text = served.client.get("/metrics").text
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            labels = {"__name__": sample.name, "job": "monitoring", **sample.labels}
+            labels = {"__name__": sample.name, "job": str(served.path), **sample.labels}
             values = [(now - ago, sample.value) for ago in (3600, 60, 45, 30, 15, 0)]
             if sample.value == sample.value:
                 prometheus.write(labels, values)

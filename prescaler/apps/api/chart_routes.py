@@ -13,6 +13,7 @@ from prescaler.apps.api.review_routes import From, Step, To
 from prescaler.apps.api.shapes import InstantText
 from prescaler.core.arrays import FloatArray
 from prescaler.core.durations import format_duration, parse_duration
+from prescaler.core.events import EventEffect
 from prescaler.core.instants import format_instant, from_epoch
 from prescaler.core.spans import Span as Gap
 from prescaler.usecases.look_back import Question, chart, gaps, residuals
@@ -40,12 +41,14 @@ def show_chart(  # noqa: PLR0913, PLR0917 - one argument a parameter of the quer
     ] = None,
     lead: Lead = "0s",
 ) -> Response:
-    """Actual demand, forecast, plan and answers on one grid; five significant digits."""
+    """Actual demand, forecast, plan, answers on one grid; five significant digits; events."""
     now = context.now()
     start, end = first or now - timedelta(days=3), to or now + timedelta(days=1)
     spacing = parse_duration(step) if step else served.workload.forecast.step
     asked = Question(Span(start, end, spacing), as_of, parse_duration(lead))
-    return packed(request, _chart_json(chart(served, context.look_back_ports(), asked, now)))
+    found = _chart_json(chart(served, context.look_back_ports(), asked, now))
+    found["events"] = [event_json(effect) for effect in served.effects(start, end, now)]
+    return packed(request, found)
 
 
 @router.get("/residuals")
@@ -75,6 +78,12 @@ def gap_json(gap: Gap) -> dict[str, Any]:
     """A hole, [from, to)."""
     length = format_duration(gap.length)
     return {"from": format_instant(gap.start), "to": format_instant(gap.end), "length": length}
+
+
+def event_json(effect: EventEffect) -> dict[str, str]:
+    """A planned event that acts on the workload in the span."""
+    start, end = format_instant(effect.start), format_instant(effect.end)
+    return {"name": effect.name, "from": start, "to": end}
 
 
 def packed(request: Request, body: dict[str, Any]) -> Response:

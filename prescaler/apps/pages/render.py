@@ -29,7 +29,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("number", "percent", "signed_percent", "span", "local", "words"):
+    for name in ("effect", "number", "percent", "signed_percent", "span", "local", "words"):
         environment.filters[name] = getattr(words, name)
     environment.globals.update(
         asset=asset,

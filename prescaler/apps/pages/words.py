@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from prescaler.core.events import EventEffect
 from prescaler.core.instants import format_instant
 
 NOTHING: Final = "–"  # noqa: RUF001 - a dash for people, not for machines
@@ -92,3 +93,15 @@ def heat(share: float | None) -> str:
     if not strength:
         return "even"
     return f"{'over' if share > 0 else 'under'}{strength}"
+
+
+def effect(event: EventEffect) -> str:
+    """What an event does: times 1.5, + 200, at least 40 pods, or learnt from past ones."""
+    parts = ["learnt"] if event.curve is not None else []
+    if event.curve is None and event.factor != 1:
+        parts.append(f"\N{MULTIPLICATION SIGN}{_THIN}{event.factor:g}")
+    if event.added:
+        parts.append(f"+{_THIN}{number(event.added)}")
+    if event.min_pods:
+        parts.append(f"at least {event.min_pods} pods")
+    return ", ".join(parts) or NOTHING

@@ -12,10 +12,13 @@ from prescaler.apps.api.context import Context
 from prescaler.apps.pages.banner import warnings
 from prescaler.apps.pages.gate import PageRoute, Shown, Viewer
 from prescaler.apps.pages.render import page
+from prescaler.core.events import EventEffect
+from prescaler.core.explain import explain
 from prescaler.core.forecast import BUCKETS, Forecast
 from prescaler.core.hpa import pods_for
 from prescaler.core.instants import floor_to, to_epoch
 from prescaler.core.policy import Mode
+from prescaler.usecases.log_decisions import logged
 from prescaler.usecases.serve_metric import Served
 from prescaler.usecases.survey import next_peak
 
@@ -23,6 +26,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _HOUR: Final = timedelta(hours=1)
 _ROWS: Final = 24
+_AHEAD: Final = timedelta(hours=48)
 
 RANGES: Final[Mapping[str, tuple[timedelta, timedelta]]] = {
     "6h": (timedelta(hours=6), timedelta(hours=6)),
@@ -76,12 +80,16 @@ def workload_page(
     """Everything about one workload."""
     now = context.now()
     glance = context.survey.now(served, now)
+    decision, zone = glance.decision, served.workload.forecast.timezone
     values = {
         "w": served.workload,
         "tab": "",
-        "zone": served.workload.forecast.timezone,
+        "zone": zone,
         "glance": glance,
-        "decision": served.decide(now),
+        "decision": decision,
+        "why": explain(logged(decision), decision.target, zone, now),
+        "events": _acting(served, now),
+        "pods_seen": served.sighting.pods,
         "control": served.state.control.at(now),
         "forecast": served.state.forecast,
         "peak": next_peak(served, now),
@@ -123,6 +131,12 @@ def _hours(served: Served, now: datetime) -> list[Hour]:
         )
         for row in range(_ROWS)
     ]
+
+
+def _acting(served: Served, now: datetime) -> list[EventEffect]:
+    """Planned events of the next two days, the nearest first."""
+    effects = served.effects(now, now + _AHEAD, now)
+    return sorted(effects, key=lambda effect: effect.start)
 
 
 def _highest(values: np.ndarray) -> float | None:

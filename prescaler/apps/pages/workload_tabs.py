@@ -10,9 +10,11 @@ from fastapi import APIRouter, Query, Request, Response
 from prescaler.apps.api.chart_routes import list_gaps, show_residuals
 from prescaler.apps.api.context import Context
 from prescaler.apps.api.review_routes import list_decisions, show_scaledobject
+from prescaler.apps.api.trust_routes import show_accuracy
 from prescaler.apps.pages.gate import PageRoute, Shown, Viewer
 from prescaler.apps.pages.render import page
 from prescaler.core.errors import BadParameter
+from prescaler.core.forecast import BUCKETS
 from prescaler.core.instants import parse_instant
 from prescaler.core.scaledobject import Variant, default_variant
 
@@ -73,6 +75,8 @@ def accuracy_panel(request: Request, context: Context, session: Viewer, served: 
         "w": served.workload,
         "zone": served.workload.forecast.timezone,
         "tab": "accuracy",
+        "scores": show_accuracy(served, context),
+        "buckets": list(BUCKETS),
         "residuals": found,
         "seen": int(np.sum(found["count"])),
         "gaps": holes[::-1][:_GAPS],

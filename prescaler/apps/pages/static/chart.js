@@ -126,6 +126,23 @@
     line(nowSeconds(), "now", [], colour("muted"), 0);
     if (state.asOf) line(Date.parse(state.asOf) / 1000, "issued", [3, 3], colour("accent"), 1);
     line(Date.parse(say.safeStart) / 1000, "latest safe start", [4, 4], colour("plan"), 1);
+    const capacity = Number(say.capacity);
+    if (capacity > 0) {
+      const y = Math.round(u.valToPos(capacity, "y", true));
+      if (y >= bbox.top) {
+        ctx.save();
+        ctx.strokeStyle = ctx.fillStyle = colour("muted");
+        ctx.lineWidth = devicePixelRatio;
+        ctx.setLineDash([2, 4]);
+        ctx.beginPath();
+        ctx.moveTo(bbox.left, y);
+        ctx.lineTo(bbox.left + bbox.width, y);
+        ctx.stroke();
+        ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+        ctx.fillText(`capacity now${pods(capacity)}`, bbox.left + 6, y - 4 * devicePixelRatio);
+        ctx.restore();
+      }
+    }
     for (const event of box.events || []) {
       const a = Math.max(bbox.left, u.valToPos(event.from, "x", true));
       const b = Math.min(bbox.left + bbox.width, u.valToPos(event.to, "x", true));
@@ -147,7 +164,7 @@
   const options = (width, height) => ({
     width, height, legend: { show: false }, padding: [14, 10, 0, 0],
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), say.zone),
-    scales: { x: { time: true }, y: { range: (_, __, high) => [0, (high || 1) * 1.06] } },
+    scales: { x: { time: true }, y: { range: (_, __, high) => [0, Math.max(high || 1, Number(say.capacity) || 0) * 1.06] } },
     axes: [axisX(), axisY(58, number)],
     cursor: { sync: { key: "workload", setSeries: false }, drag: { x: true, y: false, uni: 20 }, points: { size: 6 } },
     series: [{}, ...SERIES.map((s) => ({ label: s.key, show: shown[s.of], points: { show: false }, spanGaps: false, ...drawn[s.of]() }))],
@@ -263,6 +280,9 @@
       const first = Date.parse(body.stamps[0]) / 1000;
       state.x = body.stamps.map((_, i) => first + i * step);
       state.columns = body.columns;
+      box.events = (body.events || []).map((event) => ({
+        name: event.name, from: Date.parse(event.from) / 1000, to: Date.parse(event.to) / 1000,
+      }));
       draw();
     } catch (fault) {
       if (turn === asking) note("prescaler does not answer; the chart will come back by itself.");
