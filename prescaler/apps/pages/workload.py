@@ -98,7 +98,7 @@ def workload_page(
         "shown": shown,
         "back": RANGES[shown][0],
         "ahead": RANGES[shown][1],
-        "warnings": warnings(context, session.caller),
+        "warnings": [w for w in warnings(context, session.caller) if w.grave],
         "done": ACTIONS.get(done, ""),
         "modes": list(Mode),
         "revision": served.state.control.revision,
