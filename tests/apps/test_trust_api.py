@@ -121,3 +121,18 @@ def test_pods_are_looked_at_in_rounds_and_failures_said_once(
 
     assert float(line.split()[-1]) == 2
     assert served.keeper.table.get("web").observed.running_pods == 10
+
+
+def test_trust_says_what_keeps_a_workload_from_the_next_rung(served: Served) -> None:
+    scored(served)
+    served.clock.present = MONDAY + 3 * DAY
+
+    found = served.get(f"{WEB}/trust").json()
+    unknown = served.get("/api/v1/workloads/api/trust").json()
+
+    assert (found["mode"], found["auto"], found["guard"], found["set"]) == (
+        "active", False, None, None
+    )  # fmt: skip
+    assert found["evidence"]["days"] == 1
+    assert found["evidence"]["missing"][0] == "1 of 14 days have scored forecasts"
+    assert unknown["evidence"] is None

@@ -8,7 +8,9 @@ from fastapi import APIRouter
 
 from prescaler.apps.api.context import Context, OneWorkload, documented
 from prescaler.apps.api.review_routes import From, To
+from prescaler.apps.api.shapes import control_json
 from prescaler.core.score_days import ScoreSums, day_of
+from prescaler.usecases.review_trust import trust_evidence
 from prescaler.usecases.score_forecasts import accuracy
 
 router = APIRouter(prefix="/api/v1/workloads/{name}", tags=["review"], dependencies=documented)
@@ -43,6 +45,27 @@ def show_accuracy(
             for day in found.days
         ],
     }
+
+
+@router.get("/trust")
+def show_trust(served: OneWorkload, context: Context) -> dict[str, Any]:
+    """The mode, who set it, the guard, and what keeps the workload from the next rung."""
+    now, version, settings = context.now(), served.state.version, served.workload.trust
+    control = served.state.control.at(now)
+    told: dict[str, Any] = {
+        "mode": served.decide(now).mode.value,
+        "auto": settings.auto,
+        "most": settings.most.value,
+        "bucket": settings.bucket,
+        "set": control_json(control)["mode"],
+        "guard": control_json(control)["guard"],
+        "evidence": None,
+    }
+    if version is None:
+        return told
+    found = trust_evidence(served.workload, version, context.stores.scores, control, now)
+    evidence = {"days": found.days, "missing": found.missing, **sums_json(found.sums)}
+    return {**told, "evidence": evidence}
 
 
 def sums_json(sums: ScoreSums) -> dict[str, Any]:
