@@ -3,8 +3,8 @@
     python bench/backfill.py [TRACES_DIRECTORY] [--workloads N] [--walk-days D]
 
 A real Prometheus on this machine holds a year of demand by the minute. The bare client asks it for
-the very same chunks with the same number of requests in flight and throws the answers away; both
-run one after the other, three times. Bytes a year are measured on two real traces (if a directory
+the very same chunks with the same number of requests in flight and throws the answers away, before
+and after each backfill; five rounds. Bytes a year are measured on two real traces (if a directory
 is given) and on a series of rate() values; reads on SQLite and on a real PostgreSQL.
 """
 
@@ -42,7 +42,7 @@ from tests.support.prometheus import PrometheusServer
 
 DAY, MINUTE, STEP = timedelta(days=1), timedelta(minutes=1), timedelta(minutes=5)
 YEAR = 365
-ROUNDS = 3
+ROUNDS = 5
 IN_FLIGHT = 2
 
 
@@ -148,13 +148,14 @@ def speed(prometheus: PrometheusServer, postgres: PostgresServer) -> dict[str, A
     chunks = pieces(workload(), (), (), wanted)
     rows = []
     for number in range(ROUNDS):
-        bare = bare_client(prometheus.url, "sum(speed)", chunks)
         with tempfile.TemporaryDirectory() as folder, stores(postgres) as urls:
             for kind, url in urls.items():
                 path = configuration(Path(folder), prometheus.url, url, ["speed"])
                 since = (until - YEAR * DAY).strftime("%Y-%m-%dT%H:%M:%SZ")
                 arguments = ("backfill", "speed", "--since", since)
+                before = bare_client(prometheus.url, "sum(speed)", chunks)
                 document, wall, memory = command(path, *arguments)
+                bare = (before + bare_client(prometheus.url, "sum(speed)", chunks)) / 2
                 one = document["workloads"][0]
                 rows.append(
                     {
@@ -169,7 +170,11 @@ def speed(prometheus: PrometheusServer, postgres: PostgresServer) -> dict[str, A
                     }
                 )
                 print(rows[-1], flush=True)
-    return {"chunks": len(chunks), "in_flight": IN_FLIGHT, "rows": rows}
+    shares = {
+        kind: statistics.median(row["share_of_bare"] for row in rows if row["store"] == kind)
+        for kind in ("sqlite", "postgres")
+    }
+    return {"chunks": len(chunks), "in_flight": IN_FLIGHT, "median_share": shares, "rows": rows}
 
 
 def bare_client(url: str, query: str, chunks: tuple[Span, ...]) -> float:

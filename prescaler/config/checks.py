@@ -122,6 +122,26 @@ def _starts(section: WorkloadSection) -> Iterator[Complaint]:
         yield ("lead_time", "sync"), "must be at least 1s"
 
 
+def strange_siblings(
+    sections: Sequence[WorkloadSection],
+) -> Iterator[tuple[int, KeyPath, str]]:
+    """Workloads that borrow from nobody, from themselves, or from a borrower."""
+    known = {section.name: section for section in sections}
+    for number, section in enumerate(sections):
+        if section.like is None:
+            continue
+        sibling = known.get(section.like.workload)
+        place = ("like", "workload")
+        if sibling is None or sibling is section:
+            yield number, place, f"no other workload {section.like.workload!r} is configured"
+        elif sibling.like is not None:
+            yield (
+                number,
+                place,
+                f"{sibling.name!r} borrows itself; name the one that it borrows from",
+            )
+
+
 def duplicate_names(
     sections: Sequence[WorkloadSection],
 ) -> Iterator[tuple[int, KeyPath, str]]:

@@ -23,6 +23,7 @@ from prescaler.core.policy import (
 from prescaler.core.workload import (
     DemandQuery,
     ForecastSettings,
+    Like,
     PodQuery,
     Reactive,
     ScaleTarget,
@@ -50,6 +51,7 @@ def to_workload(section: WorkloadSection) -> Workload:
         forecast=settings,
         policy=_policy(section, settings),
         reactive=Reactive(section.reactive.query, section.reactive.target),
+        like=Like(section.like.workload, section.like.scale) if section.like else None,
         pods=_pods(section),
         trust=_trust(section.trust),
     )

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from prescaler.config.checks import duplicate_names, retention_problems, workload_problems
+from prescaler.config.checks import (
+    duplicate_names,
+    retention_problems,
+    strange_siblings,
+    workload_problems,
+)
 from prescaler.config.convert import to_workload
 from prescaler.config.mend import validated
 from prescaler.config.models import FileSection, KeySection, WorkloadSection
@@ -112,7 +117,8 @@ class _Reading:
             for path, text in found:
                 self._workload_problem(text, one, path)
             sound += [] if found else [section]
-        for number, path, text in duplicate_names([section for _, section in sections]):
+        listed = [section for _, section in sections]
+        for number, path, text in [*duplicate_names(listed), *strange_siblings(listed)]:
             self._workload_problem(text, sections[number][0], path)
         return tuple(to_workload(section) for section in sound)
 

@@ -379,6 +379,15 @@ class ReactiveSection(Section):
     target: Positive | None = Field(None, description="load per pod; null = the capacity's target")
 
 
+class LikeSection(Section):
+    """A sibling whose shape a new workload borrows until it has a week of its own."""
+
+    workload: Name = Field(description="name of the sibling")
+    scale: Positive = Field(
+        1.0, description="demand beside the sibling's, until both were seen for an hour"
+    )
+
+
 class WorkloadSection(Section):
     """One thing KEDA scales."""
 
@@ -395,6 +404,7 @@ class WorkloadSection(Section):
     lead_time: LeadTimeSection = Field(LeadTimeSection(), description="from decision to ready pods")
     trust: TrustSection = Field(TrustSection(), description="how the mode moves by itself")
     pods: PodsSection = Field(PodsSection(), description="counting the pods that run")
+    like: LikeSection | None = Field(None, description="start from a sibling's shape, scaled")
     windows: Annotated[tuple[WindowSection, ...], AsTuple] = Field((), description="daily minimums")
     reactive: ReactiveSection = Field(ReactiveSection(), description="the trigger beside ours")
 

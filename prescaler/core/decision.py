@@ -51,6 +51,9 @@ class Status(StrEnum):
     OVERRIDE = "override"
 
 
+_BORROWED: Final = "the shape is a sibling's, scaled, until a week of its own is there"
+
+
 class Reason(StrEnum):
     """Why the answer is not simply the plan."""
 
@@ -337,4 +340,6 @@ class _Case:
             return f"{by.author}: {by.reason}"
         if self.control.guard is not None and reason == f"guard:{self.control.guard.name}":
             return self.control.guard.detail
-        return self.absence_detail if self.forecast is None else None
+        if self.forecast is None:
+            return self.absence_detail
+        return _BORROWED if self.forecast.basis is Basis.BORROWED else None

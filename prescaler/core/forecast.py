@@ -43,6 +43,7 @@ class Basis(StrEnum):
 
     POOL = "pool"
     NAIVE = "naive"
+    BORROWED = "borrowed"
 
 
 @dataclass(frozen=True, eq=False)

@@ -88,6 +88,17 @@ class Reactive:
 
 
 @dataclass(frozen=True)
+class Like:
+    """A sibling whose shape a newcomer borrows; scale: its demand over the sibling's, as guessed.
+
+    The guess counts until both have been seen side by side for an hour.
+    """
+
+    workload: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
 class Workload:
     """One workload, as declared."""
 
@@ -101,6 +112,7 @@ class Workload:
     reactive: Reactive
     pods: PodQuery | None = None
     trust: TrustSettings = field(default_factory=TrustSettings)
+    like: Like | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -1,16 +1,17 @@
 """One run: bring history up to now, forecast from it, store the forecast once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from prescaler.core.engine import ModelState
 from prescaler.core.errors import ForecastError, SourceError, TooLittleHistory
-from prescaler.core.forecast import Forecast
+from prescaler.core.forecast import Basis, Forecast
 from prescaler.core.instants import floor_to, format_instant
 from prescaler.core.records import HistoryVersion, Outcome, RunStatus, SourceFailure
 from prescaler.core.series import Series
 from prescaler.core.workload import Workload
 from prescaler.ports import Clock, DemandSource, DemandStore, ForecastStore, WorkloadStore
+from prescaler.usecases.borrow_history import borrowed
 from prescaler.usecases.crowd_lore import LorePorts, lore_of
 from prescaler.usecases.ingest_demand import ingest_demand
 from prescaler.usecases.issue_forecast import Known, issue
@@ -136,16 +137,18 @@ def _forecast(
     if ports.forecasts.cutoffs(version, cutoff, series.end):
         return _Result(Outcome.UNCHANGED)
     try:
+        lent = borrowed(workload, series, ports.workloads, ports.demand)
         lore = lore_of(workload, version, ports.lore, series.start)
         known = Known(ports.forecasts.state(version), lore)
-        issued = issue(workload, version, series, known, now)
+        issued = issue(workload, version, series if lent is None else lent, known, now)
     except TooLittleHistory as error:
         return _Result(Outcome.TOO_LITTLE_HISTORY, str(error))
     except ForecastError as error:
         return _Result(Outcome.FORECAST_FAILED, str(error))
     if issued.learnt is not None:
         ports.lore.uplifts.put(version, issued.learnt, now)
-    return _Result(Outcome.STORED, None, issued.forecast, issued.refitted)
+    basis = issued.forecast.basis if lent is None else Basis.BORROWED
+    return _Result(Outcome.STORED, None, replace(issued.forecast, basis=basis), issued.refitted)
 
 
 def _status(

@@ -10,6 +10,7 @@ import pytest
 from prescaler.config import InvalidConfiguration, load_settings
 from prescaler.config.models import Scope
 from prescaler.core.policy import Mode, OnUnavailable, PolicyType, Unit
+from prescaler.core.workload import Like
 from tests.config.conftest import HEAD, WEB, Load
 
 Problems = Callable[..., list[str]]
@@ -321,3 +322,28 @@ def test_ages_below_what_is_needed_are_refused(
 
     assert says in found
     assert found.startswith("prescaler.yaml:4")
+
+
+@pytest.mark.parametrize(
+    ("like", "says"),
+    [("web", "no other workload 'web'"), ("nobody", "no other"), ("api", "borrows itself")],
+)
+def test_a_sibling_must_be_another_that_has_its_own_history(
+    problems: Problems, like: str, says: str
+) -> None:
+    api = WEB.replace("web", "api") + "  like: {workload: shop}\n"
+    shop = WEB.replace("web", "shop")
+    text = HEAD + f"workloads:\n{WEB}  like: {{workload: {like}}}\n{api}{shop}"
+
+    (found,) = problems(text)
+
+    assert says in found
+
+
+def test_a_sibling_and_its_scale_arrive(load: Load) -> None:
+    shop = WEB.replace("web", "shop") + "  like: {workload: web, scale: 0.25}\n"
+
+    settings = load(HEAD + f"workloads:\n{WEB}{shop}")
+
+    assert settings.workloads[0].like is None
+    assert settings.workloads[1].like == Like("web", 0.25)

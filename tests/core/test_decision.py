@@ -328,6 +328,9 @@ def test_missing_actuals_never_demote_but_are_said() -> None:
 
 def test_a_naive_forecast_says_so() -> None:
     assert answer(forecast(basis=Basis.NAIVE)).reason == Reason.NAIVE
+    borrowed = answer(forecast(basis=Basis.BORROWED))
+    assert borrowed.reason is None
+    assert "sibling" in str(borrowed.detail)
 
 
 def near(running: int, age: float, needed_pods: float) -> Decision:

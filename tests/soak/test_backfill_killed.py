@@ -123,7 +123,7 @@ def test_demand_is_the_same_however_often_it_is_killed(
     for number in range(1, KILLS + 1):
         url = fresh(kind, place.folder, server, number)
         process = place.command(url)
-        time.sleep(dice.uniform(0.3 * whole, whole))
+        time.sleep(dice.uniform(0.5 * whole, whole))
         process.kill()
         process.wait()
         halfway.append(pieces_asked(url))
