@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Final
@@ -138,23 +138,28 @@ def window_minimum(policy: Policy) -> int:
     return max((window.min_pods for window in policy.windows), default=policy.min_pods)
 
 
-def _effect(occurrence: Occurrence, policy: Policy, uplift: UpliftModel | None) -> EventEffect:
+def effect_on_demand(occurrence: Occurrence, uplift: UpliftModel | None = None) -> EventEffect:
+    """What an occurrence does to demand, by what was declared and what was learnt; no floors."""
     event, effect = occurrence.event, occurrence.event.effect
-    pods, factor = effect.min_pods, effect.min_pods_factor
-    if factor is not None:
-        pods = max(pods, math.ceil(factor * window_minimum(policy) - 1e-9))
     return EventEffect(
         name=event.name,
         start=occurrence.start,
         end=occurrence.end,
         factor=1.0 if effect.factor is None else effect.factor,
         added=effect.added,
-        min_pods=pods,
         ramp_before=effect.ramp_before,
         ramp_after=effect.ramp_after,
         stack=effect.stack,
-        replaces_windows=factor is not None,
         curve=uplift.curve_of(occurrence) if uplift is not None else None,
+    )
+
+
+def _effect(occurrence: Occurrence, policy: Policy, uplift: UpliftModel | None) -> EventEffect:
+    pods, factor = occurrence.event.effect.min_pods, occurrence.event.effect.min_pods_factor
+    if factor is not None:
+        pods = max(pods, math.ceil(factor * window_minimum(policy) - 1e-9))
+    return replace(
+        effect_on_demand(occurrence, uplift), min_pods=pods, replaces_windows=factor is not None
     )
 
 
