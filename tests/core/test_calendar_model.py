@@ -16,7 +16,7 @@ from tests.support.crowds import FIRST_DAY, PARIS, STEP, Night, history
 DAYS = (2, 5, 9, 11, 13, 17, 22, 26, 29)
 NIGHTS = [Night(day, 5.0) for day in DAYS]
 WHOLE = history(32, NIGHTS, noise=0.05).series
-PLAN = BacktestPlan(cutoffs=13, roll_every=timedelta(days=1), refit_every=timedelta(days=1))
+PLAN = BacktestPlan(cutoffs=18, roll_every=timedelta(days=1), refit_every=timedelta(days=1))
 
 
 def events(known_from: datetime | None = None) -> EventBook:

@@ -11,7 +11,13 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 import prescaler
-from prescaler.apps.api import chart_routes, control_routes, review_routes, trust_routes
+from prescaler.apps.api import (
+    chart_routes,
+    control_routes,
+    crowd_routes,
+    review_routes,
+    trust_routes,
+)
 from prescaler.apps.api.access_log import AccessLog
 from prescaler.apps.api.context import ApiContext, Context, Reader
 from prescaler.apps.api.metric import MetricEndpoint
@@ -61,6 +67,7 @@ def _review_app(context: ApiContext) -> FastAPI:
     app.include_router(trust_routes.router)
     app.include_router(chart_routes.router)
     app.include_router(control_routes.router)
+    app.include_router(crowd_routes.router)
     include_pages(app)
     _describe(app)
     _prepare(app, context)

@@ -13,6 +13,7 @@ from prescaler.core.errors import (
     NotAllowed,
     PrescalerError,
     StoreError,
+    UnknownEvent,
     UnknownWorkload,
 )
 
@@ -20,6 +21,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 _STATUS: Final[tuple[tuple[type[PrescalerError], HTTPStatus], ...]] = (
     (UnknownWorkload, HTTPStatus.NOT_FOUND),
+    (UnknownEvent, HTTPStatus.NOT_FOUND),
     (BadParameter, HTTPStatus.BAD_REQUEST),
     (ChangedMeanwhile, HTTPStatus.PRECONDITION_FAILED),
     (NotAllowed, HTTPStatus.FORBIDDEN),

@@ -152,6 +152,20 @@ class UpliftModel:
                 kinds[kind] = _kind(examples)
         return replace(self, offset=scale.offset, kinds=kinds)
 
+    def as_of(self, instant: datetime) -> "UpliftModel":
+        """What was known by an instant: only crowds that were over by then."""
+        kinds = {}
+        for name, kind in self.kinds.items():
+            over = [one for one in kind.examples if one.crowd.shows_until <= instant]
+            if over:
+                kinds[name] = _kind(over)
+        return replace(self, kinds=kinds)
+
+    def typical(self, kind: str) -> UpliftCurve | None:
+        """The uplift to expect of another crowd like the newest of a kind."""
+        known = self.kinds.get(kind)
+        return self.curve(known.examples[-1].crowd) if known is not None else None
+
     def _older(self, kind: str, history: History) -> list[Example]:
         """Examples that the history cannot show again.
 

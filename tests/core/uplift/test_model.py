@@ -292,3 +292,21 @@ def test_a_model_belongs_to_a_grid_and_a_civil_time() -> None:
     assert model.suits(STEP, PARIS, None)
     assert not model.suits(STEP, PARIS, "FR")
     assert (EVENINGS[0].lasts, len(model.seen)) == (timedelta(minutes=105), 6)
+
+
+def test_what_was_known_by_an_instant_leaves_out_later_crowds() -> None:
+    model = learnt(EVENINGS)
+    earlier = model.as_of(crowd(EVENINGS[3]).start)
+
+    assert len(earlier.seen) == 3
+    assert model.as_of(FIRST_DAY).kinds == {}
+
+
+def test_a_typical_crowd_is_like_the_newest() -> None:
+    model = learnt(EVENINGS)
+    typical, newest = model.typical("football"), model.curve(crowd(EVENINGS[-1]))
+
+    assert typical is not None
+    assert newest is not None
+    np.testing.assert_array_equal(typical.middle, newest.middle)
+    assert model.typical("opera") is None
