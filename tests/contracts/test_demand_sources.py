@@ -84,6 +84,25 @@ def test_the_limit_is_real(prometheus: PrometheusServer, written: Callable[..., 
     one.close()
 
 
+def test_a_counter_that_resets_and_an_outage_are_no_zero_demand(
+    prometheus: PrometheusServer, source: DemandSource, times: int
+) -> None:
+    name, start = f"counter_{next(_NUMBERS)}", int(MONDAY.timestamp())
+    total = np.concatenate([np.arange(60.0), np.arange(60.0)]) * 300
+    minutes = np.arange(120)
+    up = (minutes < 80) | (minutes >= 100)
+    rows = zip((start + 60 * minutes[up]).tolist(), total[up].tolist(), strict=True)
+    prometheus.write({"__name__": name}, rows)
+
+    found = source.fetch(f"rate({name}[2m])", MONDAY, MONDAY + 120 * MINUTE, MINUTE)
+
+    known = found.mean[found.observed]
+    assert known.min() >= 0
+    np.testing.assert_allclose(np.median(known), 5.0 * times)
+    assert np.isfinite(found.mean[55:65]).all()
+    assert np.isnan(found.mean[84:100]).all()
+
+
 def test_a_range_without_series_is_all_holes(source: DemandSource) -> None:
     found = source.fetch("sum(nothing_here)", MONDAY, MONDAY + STEP, MINUTE)
 

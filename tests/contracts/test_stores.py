@@ -195,6 +195,24 @@ def test_where_the_source_was_asked_is_remembered(stores: AllStores) -> None:
     assert stores.demand.known_until(version) == later.end
 
 
+def test_a_backfill_and_a_live_run_store_at_once(stores: AllStores) -> None:
+    if stores.kind == "memory":
+        return
+    version, values = version_of(stores), daily_demand(24, step=MINUTE)
+    pieces = [
+        series(values[at : at + 2000], MONDAY + at * MINUTE, MINUTE)
+        for at in range(0, len(values), 1500)
+    ]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda piece: stores.demand.append(version, piece), pieces))
+
+    end = MONDAY + len(values) * MINUTE
+    found = stores.demand.read(version, MONDAY, end, MINUTE)
+    np.testing.assert_allclose(found.mean, values, rtol=1e-6)
+    assert list(stores.demand.asked(version)) == [Span(MONDAY, end)]
+
+
 def test_several_resolutions_are_one_series_on_a_grid(stores: AllStores) -> None:
     version = version_of(stores)
     start, end = MONDAY - DAY, MONDAY + DAY

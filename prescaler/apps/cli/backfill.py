@@ -1,12 +1,14 @@
 """`backfill`: a year of demand in, and the forecasts that would have been made."""
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import FrameType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
@@ -91,8 +93,18 @@ def backfill(
         show([Row(row) for row in rows], seconds=run.seconds)
     if run.interrupted:
         ERR.print("interrupted; the same command goes on from here")
-        return 130
+        _leave(130)
     return _exit_code(rows)
+
+
+def _leave(code: int) -> NoReturn:
+    """At once: threads that still wait for a server would keep the person waiting, too.
+
+    They only fetch; everything that is stored was stored by this thread.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @dataclass(frozen=True)

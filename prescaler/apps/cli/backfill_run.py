@@ -214,7 +214,7 @@ class BackfillRun:
                 progress=moved,
             )
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
             for one in progress:
                 ended = one.target.finished_at or self._clock.elapsed()
                 one.seconds["demand"] = max(0.0, ended - begun) if one.target.pieces else 0.0
