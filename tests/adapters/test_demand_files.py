@@ -103,6 +103,15 @@ def test_numbers_are_stamps_when_told(tmp_path: Path, stamps: Stamps, unit: int)
     assert list(taken(path, form).values()) == pytest.approx([2.0, 1.0])
 
 
+def test_milliseconds_taken_for_seconds_are_noticed(tmp_path: Path) -> None:
+    path = text(tmp_path, f"timestamp,value\n{int(MONDAY.timestamp()) * 1000},1\n")
+
+    with pytest.raises(
+        FileRefused, match="line 2: the stamp means second 1795392000000, in the fut"
+    ):
+        taken(path, FileForm(stamps=Stamps.SECONDS))
+
+
 def test_finer_rows_become_mean_and_maximum(tmp_path: Path) -> None:
     lines = "".join(f"2026-11-23T00:00:{s:02d}Z,{s}\n" for s in range(0, 60, 10))
     rows, _ = load(text(tmp_path, "timestamp,value\n" + lines))

@@ -164,11 +164,7 @@ def test_forecasts_of_the_past_are_the_same_after_kills(
         time.sleep(1)
     place.finished(killed, *more)
     one, other = runs(reference), runs(killed)
-    print(
-        print(
-            f"\nseed {seed}: {len(one)} forecasts, {len(scores(reference))} scores, as undisturbed"
-        )
-    )
+    print(f"\nseed {seed}: {len(one)} forecasts, {len(scores(reference))} scores, as undisturbed")
     assert one == other
     assert scores(reference) == scores(killed)
 
