@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: help demo test lint soak bench-serving bench-forecast lock clean
+.PHONY: help demo test lint soak bench-serving bench-forecast bench-backfill lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -24,7 +24,7 @@ lint:
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-soak:  ## long fault runs: servers killed under load (about 15 minutes)
+soak:  ## long fault runs: servers and backfills killed (about 25 minutes)
 	@scripts/setup.sh dev
 	@$(BIN)/pytest -m soak -s -p no:randomly --timeout 1800 tests/soak
 
@@ -39,6 +39,10 @@ bench-forecast:  ## accuracy beside peers, leave-one-out, cost; TRACES=DIR OUT=b
 	@PYTHONPATH=. $(BIN)/python bench/forecast.py $(TRACES) --out $(or $(OUT),bench-out) --peers
 	@PYTHONPATH=. $(BIN)/python bench/leave_one_out.py $(TRACES) --out $(or $(OUT),bench-out)
 	@PYTHONPATH=. $(BIN)/python bench/forecast_cost.py --out $(or $(OUT),bench-out)
+
+bench-backfill:  ## speed beside a bare client, bytes, reads, where the time goes; TRACES=DIR
+	@scripts/setup.sh dev
+	@PYTHONPATH=. $(BIN)/python bench/backfill.py $(TRACES)
 
 lock:  ## write the locked requirements anew (names and hashes, no addresses)
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header requirements/build.in -o requirements/build.txt

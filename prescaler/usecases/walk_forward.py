@@ -143,7 +143,10 @@ class _Steps:
             forecasts += [forecast] if forecast is not None else []
         self._lap("forecast")
         reached = Walk(walk.start, end, walk.every, state)
-        self._ports.forecasts.save_walk(self._version, reached, forecasts)
+        # What a live run said at that cutoff counts already, and is what was served.
+        live = self._ports.forecasts.cutoffs(self._version, walk.until - series.step, end)
+        new = [forecast for forecast in forecasts if forecast.cutoff not in live]
+        self._ports.forecasts.save_walk(self._version, reached, new)
         self._lap("store")
         self._score()
         self._lap("score")

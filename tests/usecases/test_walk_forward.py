@@ -9,13 +9,21 @@ import pytest
 from prescaler.adapters.memory import MemoryForecasts, MemoryScores, MemoryWorkloads
 from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.core.forecast import Forecast, Origin
-from prescaler.core.records import HistoryVersion
+from prescaler.core.records import HistoryVersion, Outcome, RunStatus
 from prescaler.core.spans import Span
 from prescaler.core.workload import Workload
 from prescaler.usecases.forecast_workload import ForecastPorts, forecast_workload
 from prescaler.usecases.score_forecasts import accuracy
 from prescaler.usecases.walk_forward import WalkPlan, WalkPorts, forget_walk, walk_forward
-from tests.support.builders import DAY, MINUTE, MONDAY, daily_demand, series, workload
+from tests.support.builders import (
+    DAY,
+    MINUTE,
+    MONDAY,
+    daily_demand,
+    forecast,
+    series,
+    workload,
+)
 from tests.support.fakes import PlayedSource, SetClock
 from tests.support.lore import lore_ports
 
@@ -131,6 +139,19 @@ def test_another_cadence_or_an_earlier_start_is_walked_anew() -> None:
     earlier = Span(PLAN.span.start - DAY, END)
     walk_forward(WEB, world.ports, WalkPlan(earlier, 6 * HOUR))
     assert len(world.runs()) == 12
+
+
+def test_a_cutoff_at_which_a_live_run_spoke_counts_once() -> None:
+    world = World()
+    step = WEB.forecast.step
+    said = END - 3 * HOUR - step
+    live = forecast(workload=world.version.workload, cutoff=said, issued_at=said + 2 * step)
+    world.forecasts.save(world.version, RunStatus(END, Outcome.STORED), live)
+
+    walk_forward(WEB, world.ports, PLAN)
+
+    assert said not in {run.cutoff for run in world.runs()}
+    assert len(world.runs()) == 15
 
 
 def test_the_walk_is_scored_and_can_be_forgotten() -> None:
