@@ -85,3 +85,35 @@ def test_every_name_fits_into_postgres() -> None:
     for table in metadata.tables.values():
         names = {str(c.name) for c in table.constraints} | {str(i.name) for i in table.indexes}
         assert all(len(name) <= 63 for name in names)
+
+
+def test_stretches_asked_of_a_source_are_filled_in_for_older_histories(database: Database) -> None:
+    config = alembic_config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        rows = (
+            (
+                "INSERT INTO workload (id, name, created_at) VALUES "
+                "('00000000000040008000000000000001', 'web', 0)"
+            ),
+            (
+                "INSERT INTO history_version (id, workload_id, number, fingerprint, query, opened_at, "
+                "known_until) VALUES (1, '00000000000040008000000000000001', 1, 'f', 'q', 0, 900000), "
+                "(2, '00000000000040008000000000000001', 2, 'g', 'r', 0, NULL)"
+            ),
+            (
+                "INSERT INTO demand_chunk (version_id, resolution, day, payload) VALUES "
+                "(1, 60, 7, ''), (1, 60, 3, '')"
+            ),
+        )
+        for row in rows:
+            connection.exec_driver_sql(row)
+    upgrade(database)
+
+    with database.read() as connection:
+        query = sa.select(metadata.tables["history_version"].c.asked).order_by(
+            metadata.tables["history_version"].c.id
+        )
+        found = connection.scalars(query).all()
+    assert found == [[[3 * 86_400, 900_000]], None]
