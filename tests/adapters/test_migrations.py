@@ -92,21 +92,15 @@ def test_stretches_asked_of_a_source_are_filled_in_for_older_histories(database:
     with database.write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0003")
-        rows = (
-            (
-                "INSERT INTO workload (id, name, created_at) VALUES "
-                "('00000000000040008000000000000001', 'web', 0)"
-            ),
-            (
-                "INSERT INTO history_version (id, workload_id, number, fingerprint, query, opened_at, "
-                "known_until) VALUES (1, '00000000000040008000000000000001', 1, 'f', 'q', 0, 900000), "
-                "(2, '00000000000040008000000000000001', 2, 'g', 'r', 0, NULL)"
-            ),
-            (
-                "INSERT INTO demand_chunk (version_id, resolution, day, payload) VALUES "
-                "(1, 60, 7, ''), (1, 60, 3, '')"
-            ),
-        )
+        one = "00000000000040008000000000000001"
+        into = "INSERT INTO history_version (id, workload_id, number, fingerprint, query, opened_at"
+        rows = [
+            f"INSERT INTO workload (id, name, created_at) VALUES ('{one}', 'web', 0)",
+            f"{into}, known_until) VALUES (1, '{one}', 1, 'f', 'q', 0, 900000)",
+            f"{into}) VALUES (2, '{one}', 2, 'g', 'r', 0)",
+            "INSERT INTO demand_chunk (version_id, resolution, day, payload) VALUES (1, 60, 7, '')",
+            "INSERT INTO demand_chunk (version_id, resolution, day, payload) VALUES (1, 60, 3, '')",
+        ]
         for row in rows:
             connection.exec_driver_sql(row)
     upgrade(database)
