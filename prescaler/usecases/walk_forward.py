@@ -1,6 +1,6 @@
 """Forecasts that would have been made: the past walked through at the cadence of production."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -136,7 +136,7 @@ class _Steps:
 
     def day(self, walk: Walk, series: Series, end: datetime) -> Walk:
         """The cutoffs of a day: forecast, stored together, scored."""
-        state, forecasts = walk.state, []
+        state, forecasts = self._due_for_refit(walk.state), []
         instant = walk.until
         while (instant := instant + walk.every) <= end:
             state, forecast = self._one(series, instant, state)
@@ -151,6 +151,15 @@ class _Steps:
         self._score()
         self._lap("score")
         return reached
+
+    def _due_for_refit(self, state: ModelState | None) -> ModelState | None:
+        """Each day begins with a refit: what a fit learns of crowds is not stored with the walk.
+
+        So a walk that was interrupted goes on exactly as one that was not.
+        """
+        if state is None:
+            return None
+        return replace(state, fitted_at=state.fitted_at - self._workload.forecast.refit)
 
     def _one(
         self, series: Series, end: datetime, state: ModelState | None

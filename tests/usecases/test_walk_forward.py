@@ -118,6 +118,21 @@ def test_a_day_at_a_time_is_the_same_walk() -> None:
         np.testing.assert_array_equal(mine.values, theirs.values)
 
 
+def test_each_day_begins_with_a_refit_even_where_the_last_fit_is_young() -> None:
+    rare = replace(WEB, forecast=replace(WEB.forecast, refit=2 * DAY))
+    one, other = World(), World()
+    plan = replace(PLAN, every=12 * HOUR)
+    walk_forward(rare, one.ports, plan)
+    while not walk_forward(rare, other.ports, plan, most=DAY).over:
+        walk = other.forecasts.walk(other.version)
+        assert walk is not None
+        assert walk.state is not None
+        assert walk.until - walk.state.fitted_at <= DAY
+
+    for mine, theirs in zip(one.runs(), other.runs(), strict=True):
+        np.testing.assert_array_equal(mine.values, theirs.values)
+
+
 def test_again_does_nothing_and_later_goes_on() -> None:
     world = World()
     walk_forward(WEB, world.ports, replace(PLAN, span=Span(PLAN.span.start, END - DAY)))
