@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,11 @@ import yaml
 from prescaler.config import load_settings
 from prescaler.core.arrays import FloatArray
 from prescaler.core.control import Authored, Control, Override
+from prescaler.core.event_records import EventWrite
+from prescaler.core.event_text import from_plain
 from prescaler.core.forecast import Forecast, storable
 from prescaler.core.instants import floor_to, to_epoch
+from prescaler.core.planned import PlannedEvent
 from prescaler.core.records import (
     AuditEntry,
     HistoryVersion,
@@ -145,6 +149,14 @@ class Filler:
         """A workload with too little history."""
         text = "5.2 h of history, 36 h are needed"
         self.without_forecast(name, RunStatus(self.now, Outcome.TOO_LITTLE_HISTORY, text))
+
+    def event(self, **fields: Any) -> PlannedEvent:
+        """A planned event, as somebody would write it."""
+        event = from_plain(fields, uuid4())
+        at = self.now - 2 * HOUR
+        entry = AuditEntry(at, "will", "create event", f"event {event.id}", "plan", None, None)
+        (stored,) = self.stores.events.write([EventWrite(event, entry)])
+        return stored
 
     def overridden(self, name: str, reason: str) -> None:
         """A person's own value."""

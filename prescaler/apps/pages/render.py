@@ -29,13 +29,24 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("effect", "number", "percent", "signed_percent", "span", "local", "words"):
+    for name in (
+        "declared",
+        "effect",
+        "number",
+        "selection",
+        "percent",
+        "signed_percent",
+        "span",
+        "local",
+        "words",
+    ):
         environment.filters[name] = getattr(words, name)
     environment.globals.update(
         asset=asset,
         heat=words.heat,
         pods=pods_for,
         navigation=navigation,
+        can_plan=lambda: False,
         version=prescaler.__version__,
         charts=chart_folder,
         nothing=words.NOTHING,

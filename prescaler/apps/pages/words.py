@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from prescaler.core.events import EventEffect
 from prescaler.core.instants import format_instant
+from prescaler.core.planned import Effect, Selection
 
 NOTHING: Final = "–"  # noqa: RUF001 - a dash for people, not for machines
 _THIN: Final = "\N{NARROW NO-BREAK SPACE}"
@@ -105,3 +106,25 @@ def effect(event: EventEffect) -> str:
     if event.min_pods:
         parts.append(f"at least {event.min_pods} pods")
     return ", ".join(parts) or NOTHING
+
+
+def declared(effect: Effect) -> str:
+    """What an event declares, in words."""
+    parts = []
+    if effect.factor is not None:
+        parts.append(f"\N{MULTIPLICATION SIGN}{_THIN}{effect.factor:g}")
+    if effect.added:
+        parts.append(f"+{_THIN}{number(effect.added)}")
+    if effect.min_pods:
+        parts.append(f"at least {effect.min_pods} pods")
+    if effect.min_pods_factor is not None:
+        parts.append(f"\N{MULTIPLICATION SIGN}{_THIN}{effect.min_pods_factor:g} of the windows")
+    return ", ".join(parts) or "learnt from past ones"
+
+
+def selection(chosen: Selection) -> str:
+    """Which workloads are meant, in words."""
+    if chosen.everything:
+        return "all workloads"
+    parts = [*sorted(chosen.names), *(f"{k}={v}" for k, v in sorted(chosen.labels.items()))]
+    return ", ".join(parts) or "none"
