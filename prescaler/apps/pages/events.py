@@ -2,23 +2,24 @@
 
 from calendar import Calendar
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
 from prescaler.apps.api.context import ApiContext, Context
+from prescaler.apps.api.crowd_routes import show_debrief
 from prescaler.apps.api.keys import Caller
 from prescaler.apps.pages.gate import PageRoute, Viewer
 from prescaler.apps.pages.render import page
-from prescaler.core.errors import UnknownEvent
-from prescaler.core.event_book import EventBook, occurrences
+from prescaler.core.errors import BadParameter, UnknownEvent
+from prescaler.core.event_book import occurrences
 from prescaler.core.event_records import EventQuery
 from prescaler.core.hpa import pods_for
-from prescaler.core.instants import to_epoch
+from prescaler.core.instants import parse_instant, to_epoch
 from prescaler.core.planned import EventState, Occurrence, PlannedEvent
 from prescaler.usecases.serve_metric import Served
 
@@ -100,6 +101,8 @@ def show_event(request: Request, context: Context, session: Viewer, identity: UU
         "now": now,
         "following": following,
         "impacts": impacts(context, session.caller, event, following),
+        "debrief": _debrief(context, session.caller, event),
+        "parse": parse_instant,
         "affected": len(_meant(context, session.caller, event)),
     }
     return page(request, "event.html", session, values)
@@ -133,9 +136,9 @@ def _impact(served: Served, event: PlannedEvent, occurrence: Occurrence, now: da
     start = max(occurrence.start - event.effect.ramp_before, now)
     end = occurrence.end + event.effect.ramp_after
     stamps = np.arange(to_epoch(start), to_epoch(end), _STEP_SECONDS, dtype=np.int64)
-    target, policy = served.policy.target, served.with_book(EventBook(others))
-    with_it = served.with_book(EventBook((*others, event))).plan(stamps, now).load
-    without = policy.plan(stamps, now).load
+    target = served.policy.target
+    with_it = _under(served, (*others, event)).plan(stamps, now).load
+    without = _under(served, others).plan(stamps, now).load
     forecast = served.state.forecast
     return Impact(
         served,
@@ -144,6 +147,19 @@ def _impact(served: Served, event: PlannedEvent, occurrence: Occurrence, now: da
         start,
         known=forecast is not None and occurrence.start < forecast.valid_until,
     )
+
+
+def _under(served: Served, events: tuple[PlannedEvent, ...]) -> Served:
+    """The same workload under other events, with what crowds have taught it."""
+    return replace(served, book=replace(served.book, events=events))
+
+
+def _debrief(context: ApiContext, caller: Caller, event: PlannedEvent) -> dict[str, Any] | None:
+    """How its last occurrence went; None where none is over."""
+    try:
+        return show_debrief(event.id, context, caller)
+    except BadParameter:
+        return None
 
 
 def _meant(context: ApiContext, caller: Caller, event: PlannedEvent) -> list[Served]:

@@ -9,10 +9,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from prescaler.apps.api.chart_routes import list_gaps, show_residuals
 from prescaler.apps.api.context import Context
+from prescaler.apps.api.crowd_routes import show_uplifts
 from prescaler.apps.api.review_routes import list_decisions, show_scaledobject
 from prescaler.apps.api.trust_routes import show_accuracy
 from prescaler.apps.pages.gate import PageRoute, Shown, Viewer
 from prescaler.apps.pages.render import page
+from prescaler.apps.pages.spark import polyline
 from prescaler.core.errors import BadParameter
 from prescaler.core.forecast import BUCKETS
 from prescaler.core.instants import parse_instant
@@ -76,6 +78,8 @@ def accuracy_panel(request: Request, context: Context, session: Viewer, served: 
         "zone": served.workload.forecast.timezone,
         "tab": "accuracy",
         "scores": show_accuracy(served, context),
+        "uplifts": show_uplifts(served)["items"],
+        "polyline": polyline,
         "buckets": list(BUCKETS),
         "residuals": found,
         "seen": int(np.sum(found["count"])),

@@ -1,0 +1,142 @@
+"""The calendar of planned events, without a browser."""
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+
+from prescaler.apps.pages.words import declared, selection
+from prescaler.core.event_records import EventWrite
+from prescaler.core.event_text import from_plain
+from prescaler.core.instants import format_instant
+from prescaler.core.planned import Effect, PlannedEvent, Selection
+from prescaler.core.records import AuditEntry
+from tests.apps.conftest import NOW, READ, WEB_ONLY, Served
+from tests.apps.test_pages import HOSTILE, enter, text
+from tests.support.builders import MINUTE, series
+
+HOUR = timedelta(hours=1)
+
+
+def planned(served: Served, hours: float = 5, **fields: Any) -> PlannedEvent:
+    """Store an event of two hours that begins so many hours from now."""
+    start = NOW + hours * HOUR
+    plain = {
+        "name": "Semi-final",
+        "kind": "football",
+        "start": format_instant(start),
+        "end": format_instant(start + 2 * HOUR),
+        "timezone": "Europe/Paris",
+        "workloads": {"names": ["web"]},
+        "factor": 2.0,
+        **fields,
+    }
+    event = from_plain(plain, uuid4())
+    entry = AuditEntry(NOW, "ada", "create event", f"event {event.id}", "cup", None, None)
+    (stored,) = served.stores.events.write([EventWrite(event, entry)])
+    served.keeper.refresh()
+    return stored
+
+
+@pytest.fixture
+def reader(served: Served) -> Served:
+    """Somebody with a key of scope read."""
+    enter(served, READ)
+    return served
+
+
+def pods(html: str) -> tuple[int, int]:
+    found = re.search(r'<td class="n">(\d+)</td><td class="n"><b>(\d+)</b>', html)
+    assert found is not None
+    return int(found[1]), int(found[2])
+
+
+def test_the_calendar_shows_what_comes_and_what_was(reader: Served) -> None:
+    assert "Nothing is planned." in text(reader, "/events")
+    event = planned(reader)
+    planned(reader, -30, name="Quarter-final")
+    planned(reader, 24 * 9, name="Sale", rule="FREQ=WEEKLY")
+
+    html = text(reader, "/events")
+
+    # 06:00 UTC is 07:00 in Paris.
+    assert f'href="/events/{event.id}" title="Semi-final">07:00 Semi-final' in html
+    assert (
+        html.index("Next 60 days") < html.index("Last 14 days") < html.rindex("Quarter-final</a>")
+    )
+    assert html.count('Sale</a> <span class="muted small">repeats') == 8
+    assert "November 2026" in html
+    assert "Semi-final" in text(reader, "/events?month=2026-11")
+    assert 'title="Semi-final"' not in text(reader, "/events?month=2027-03")
+    assert "December 2026" in text(reader, "/events?month=2026-12")
+
+
+@pytest.mark.parametrize("month", ["1969-01", "2026-13", "x", "2026-1", "99999-01"])
+def test_a_senseless_month_is_a_400(reader: Served, month: str) -> None:
+    assert reader.client.get(f"/events?month={month}").status_code == 400
+
+
+def test_an_event_says_what_it_does_to_the_plans(reader: Served) -> None:
+    event = planned(reader)
+
+    without, with_it = pods(text(reader, f"/events/{event.id}"))
+
+    assert with_it == pytest.approx(2 * without, abs=1)
+    chart = reader.get("/api/v1/workloads/web/chart").json()
+    assert [e["name"] for e in chart["events"]] == ["Semi-final"]
+    page = text(reader, "/workloads/web")
+    assert "Planned events of the next 48 hours" in page
+
+
+def test_a_draft_and_a_past_event_do_nothing(reader: Served) -> None:
+    draft, past = planned(reader, state="draft"), planned(reader, -40)
+    far = planned(reader, 24 * 20, min_pods=90)
+
+    assert "only confirmed events act" in text(reader, f"/events/{draft.id}")
+    assert "it is over" in text(reader, f"/events/{past.id}")
+    assert "floors only" in text(reader, f"/events/{far.id}")
+    assert pods(text(reader, f"/events/{far.id}"))[1] == 90
+
+
+def test_after_an_event_its_page_says_how_it_went(reader: Served) -> None:
+    one = reader.keeper.settings.workloads[0]
+    version = reader.stores.workloads.ensure(one, NOW)
+    reader.stores.demand.append(version, series(np.full(180, 1234.0), NOW, MINUTE))
+    event = planned(reader, 0.5)
+    assert "How it went" not in text(reader, f"/events/{event.id}")
+
+    reader.clock.move(3 * HOUR)
+
+    html = text(reader, f"/events/{event.id}")
+    assert "How it went" in html
+    assert "1,234" in html
+
+
+def test_events_of_others_are_not_shown(served: Served) -> None:
+    mine, others = planned(served), planned(served, workloads={"names": ["api"]}, name="Hidden")
+    enter(served, WEB_ONLY)
+
+    assert "Hidden" not in text(served, "/events")
+    assert served.client.get(f"/events/{others.id}").status_code == 404
+    assert served.client.get(f"/events/{mine.id}").status_code == 200
+    assert served.client.get(f"/events/{UUID(int=7)}").status_code == 404
+    assert served.client.get("/events/nonsense").status_code == 400
+
+
+def test_hostile_events_are_text(reader: Served) -> None:
+    event = planned(reader, name=HOSTILE, description=HOSTILE, labels={"x": HOSTILE})
+
+    for path in ("/events", f"/events/{event.id}", "/workloads/web"):
+        assert "<script>alert" not in text(reader, path)
+        assert "<img src=x" not in text(reader, path)
+
+
+def test_effects_and_selections_are_told_in_words() -> None:
+    assert declared(Effect()) == "learnt from past ones"
+    all_of_it = declared(Effect(1.5, 20.0, 40, 2.0))
+    assert re.sub(r"\s", " ", all_of_it) == "× 1.5, + 20, at least 40 pods, × 2 of the windows"
+    assert selection(Selection(everything=True)) == "all workloads"
+    assert selection(Selection(names=frozenset({"b", "a"}), labels={"t": "x"})) == "a, b, t=x"
