@@ -36,6 +36,7 @@
     |  |- UnknownEvent
     |  |- BadParameter
     |  |  |- BadEvent              a planned event that cannot be; every complaint at once
+    |  |  |  `- BadEvents          some of many; each with its place
     |  |  `- UnknownCountry
     |  |- ChangedMeanwhile         somebody else changed it since it was read
     |  `- NotAllowed
@@ -45,7 +46,10 @@ Each message says what happened and what to do about it. `kind` is the short, st
 metrics, stored records and `--json` carry.
 """
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+_SHOWN: Final = 5
 
 
 class PrescalerError(Exception):
@@ -260,6 +264,19 @@ class BadEvent(BadParameter):
     """A planned event that cannot be. The text names each field that is wrong, and why."""
 
     kind = "bad_event"
+
+
+class BadEvents(BadEvent):
+    """Several planned events of which some cannot be; nothing was stored.
+
+    complaints: place in the list, and what is wrong there.
+    """
+
+    def __init__(self, complaints: Sequence[tuple[int, str]]) -> None:
+        self.complaints = tuple(complaints)
+        listed = "; ".join(f"event {number}: {text}" for number, text in self.complaints[:_SHOWN])
+        more = f"; and {len(complaints) - _SHOWN} more" if len(complaints) > _SHOWN else ""
+        super().__init__(f"nothing was stored. {listed}{more}")
 
 
 class UnknownCountry(BadParameter):

@@ -14,8 +14,8 @@ from prescaler.core.event_text import from_plain
 from prescaler.core.instants import format_instant
 from prescaler.core.planned import Effect, PlannedEvent, Selection
 from prescaler.core.records import AuditEntry
-from tests.apps.conftest import NOW, READ, WEB_ONLY, Served
-from tests.apps.test_pages import HOSTILE, enter, text
+from tests.apps.conftest import ADMIN, NOW, READ, WEB_ONLY, Serve, Served
+from tests.apps.test_pages import HOSTILE, enter, text, token
 from tests.support.builders import MINUTE, series
 
 HOUR = timedelta(hours=1)
@@ -140,3 +140,110 @@ def test_effects_and_selections_are_told_in_words() -> None:
     assert re.sub(r"\s", " ", all_of_it) == "× 1.5, + 20, at least 40 pods, × 2 of the windows"
     assert selection(Selection(everything=True)) == "all workloads"
     assert selection(Selection(names=frozenset({"b", "a"}), labels={"t": "x"})) == "a, b, t=x"
+
+
+FORM = {
+    "name": "Final",
+    "kind": "football",
+    "start": "2026-11-23T07:00",
+    "end": "2026-11-23T09:00",
+    "timezone": "Europe/Paris",
+    "workloads": "web",
+    "factor": "2",
+    "min_pods": "",
+    "reason": "cup",
+}
+
+
+@pytest.fixture
+def writer(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Served:
+    """Somebody with a key of scope write."""
+    monkeypatch.setenv("KEY_WRITE", "write-key-0123456789")
+    keys = [
+        {"name": "keda", "value_env": "KEY_READ"},
+        {"name": "will", "scope": "write", "value_env": "KEY_WRITE"},
+        {"name": "ada", "scope": "admin", "value_env": "KEY_ADMIN"},
+    ]
+    found = serve(keys=keys)
+    found.store()
+    enter(found, "write-key-0123456789")
+    return found
+
+
+def send(served: Served, path: str, **changes: Any) -> Any:
+    body = {**FORM, "token": token(served), **changes}
+    return served.client.post(path, data=body, follow_redirects=False)
+
+
+def test_an_event_is_planned_changed_and_cancelled_in_a_form(writer: Served) -> None:
+    assert "Plan an event" in text(writer, "/events")
+    planned_at = send(writer, "/event-form").headers["location"]
+
+    (event,) = writer.stores.events.acting_from(NOW)
+    # 07:00 in Paris is 06:00 UTC.
+    assert event.start == NOW + 5 * HOUR
+    without, with_it = pods(text(writer, planned_at))
+    assert with_it == pytest.approx(2 * without, abs=1)
+
+    form = text(writer, f"{planned_at}/edit")
+    assert 'value="2026-11-23T07:00"' in form
+    changed = send(writer, f"{planned_at}/edit", factor="", min_pods="77", revision="1")
+    assert changed.status_code == 303
+    assert pods(text(writer, planned_at))[1] == 77
+    assert send(writer, f"{planned_at}/edit", revision="1").status_code == 412
+
+    cancelled = send(writer, f"{planned_at}/cancel")
+    assert cancelled.headers["location"] == "/events?done=cancelled"
+    assert "The event is cancelled." in text(writer, "/events?done=cancelled")
+    enter(writer, ADMIN)
+    actions = [entry["action"] for entry in writer.get("/api/v1/audit").json()["items"]]
+    assert actions == ["cancel event", "change event", "create event"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"name": ""}, "name"),
+        ({"start": "tomorrow"}, "start"),
+        ({"end": "2026-11-23T06:00"}, "end"),
+        ({"timezone": "Mars/Base"}, "timezone"),
+        ({"timezone": "../../etc/passwd"}, "timezone"),
+        ({"workloads": "wbe"}, "did you mean"),
+        ({"workloads": ""}, "workloads"),
+        ({"factor": "lots"}, "factor"),
+        ({"factor": "nan"}, "factor"),
+        ({"min_pods": "-3"}, "min_pods"),
+        ({"rule": "FREQ=SOMETIMES"}, "FREQ"),
+        ({"ramp_before": "soon"}, "ramp_before"),
+        ({"state": "perhaps"}, "state"),
+    ],
+)
+def test_a_form_that_is_wrong_comes_back_and_says_why(
+    writer: Served, changes: dict[str, str], says: str
+) -> None:
+    answer = send(writer, "/event-form", **changes)
+
+    assert answer.status_code == 400
+    assert re.search(rf'role="alert">[^<]*{says}', answer.text)
+    assert not writer.stores.events.acting_from(NOW)
+    looked = send(writer, "/event-preview", **changes)
+    assert "Not complete yet" in looked.text
+
+
+def test_a_look_first_stores_nothing(writer: Served) -> None:
+    html = send(writer, "/event-preview").text
+
+    without, with_it = pods(html)
+    assert with_it > without
+    assert not writer.stores.events.acting_from(NOW)
+
+
+def test_events_are_written_with_a_token_and_the_scope(writer: Served) -> None:
+    assert send(writer, "/event-form", token="0" * 64).status_code == 403
+    enter(writer, READ)
+
+    assert "Plan an event" not in text(writer, "/events")
+    for path in ("/event-form", "/event-preview"):
+        assert send(writer, path).status_code == 403
+    assert writer.client.get("/event-form").status_code == 403
+    assert not writer.stores.events.acting_from(NOW)

@@ -14,7 +14,16 @@ from tests.support.reviewed import KEYS
 pytestmark = pytest.mark.xdist_group("browser")
 
 WEB = "/workloads/web-player"
-PAGES = ("/", WEB, f"{WEB}/decisions", f"{WEB}/accuracy", f"{WEB}/scaledobject", "/audit")
+PAGES = (
+    "/",
+    WEB,
+    f"{WEB}/decisions",
+    f"{WEB}/accuracy",
+    f"{WEB}/scaledobject",
+    "/events",
+    "/event-form",
+    "/audit",
+)
 LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in (WIDE, PHONE)]
 SERIOUS = ("serious", "critical")
 
@@ -189,6 +198,31 @@ def test_people_take_the_wheel_in_two_clicks_and_a_reason(visit: Visit) -> None:
     page.get_by_role("link", name="audit", exact=True).click()
     actions = page.locator("tbody tr td:nth-child(3)").all_inner_texts()
     assert actions[:3] == ["mode", "freeze", "override"]
+    assert visitor.complaints == []
+
+
+def test_an_event_is_planned_with_a_look_at_what_it_does(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open("/event-form")
+    day = page.evaluate("new Date(Date.now() + 36e5 * 20).toISOString().slice(0, 13)")
+
+    page.get_by_label("Name", exact=True).fill("Semi-final")
+    page.get_by_label("Kind", exact=True).fill("football")
+    page.get_by_label("Time zone").fill("UTC")
+    page.get_by_label("Start", exact=True).fill(f"{day}:00")
+    page.get_by_label("End", exact=True).fill(f"{day}:45")
+    page.get_by_label(re.compile("^Workloads")).fill("svc-11")
+    page.get_by_label("Times ordinary demand").fill("3")
+    expect(page.locator("#preview")).to_contain_text("svc-11")
+    assert faults(page) == []
+    page.get_by_role("button", name="Plan it").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Semi-final")
+    cells = page.locator("#live-impact tbody td").all_inner_texts()
+    assert int(cells[1]) > int(cells[0])
+    assert faults(page) == []
+    visitor.open("/workloads/svc-11")
+    expect(page.locator("#live-events")).to_contain_text("Semi-final")
     assert visitor.complaints == []
 
 

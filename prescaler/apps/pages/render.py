@@ -46,7 +46,6 @@ def _environment() -> Environment:
         heat=words.heat,
         pods=pods_for,
         navigation=navigation,
-        can_plan=lambda: False,
         version=prescaler.__version__,
         charts=chart_folder,
         nothing=words.NOTHING,

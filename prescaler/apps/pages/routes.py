@@ -7,11 +7,20 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from prescaler.apps.pages import actions, audit, events, overview, sign_in, workload, workload_tabs
+from prescaler.apps.pages import (
+    actions,
+    audit,
+    event_forms,
+    events,
+    overview,
+    sign_in,
+    workload,
+    workload_tabs,
+)
 from prescaler.apps.pages.gate import error_page
 from prescaler.apps.pages.render import STATIC
 
-_ROUTERS = (sign_in, overview, workload, workload_tabs, actions, events, audit)
+_ROUTERS = (sign_in, overview, workload, workload_tabs, actions, event_forms, events, audit)
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 

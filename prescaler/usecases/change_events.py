@@ -1,0 +1,177 @@
+"""People plan events: every change is checked, audited, and lost by nobody."""
+
+import difflib
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from prescaler.core.errors import BadEvent, BadEvents, BadParameter, ChangedMeanwhile
+from prescaler.core.event_records import EventWrite
+from prescaler.core.event_text import from_plain, to_plain
+from prescaler.core.instants import format_instant
+from prescaler.core.planned import EventState, PlannedEvent
+from prescaler.core.records import AuditEntry
+from prescaler.ports import Clock, EventStore
+
+MOST_AT_ONCE: Final = 10_000
+_MOST_COMPLAINTS: Final = 100
+_LONGEST_REASON: Final = 2000
+
+
+def _anything(_: PlannedEvent) -> None:
+    """Whoever has the database may plan everything."""
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Who plans, and why. may: refuses events that are not this person's to touch.
+
+    revision: what the person had read, None = whatever it is.
+    """
+
+    author: str
+    reason: str = ""
+    revision: int | None = None
+    may: Callable[[PlannedEvent], None] = _anything
+
+
+@dataclass(frozen=True)
+class EventPorts:
+    """What a change of events needs. workloads: the names that are configured, aliases too."""
+
+    clock: Clock
+    events: EventStore
+    workloads: Collection[str]
+
+
+def read_event(plain: Any, ports: EventPorts, *, identity: UUID | None = None) -> PlannedEvent:
+    """An event as somebody wrote it, fit to be stored.
+
+    Raises:
+        BadEvent: naming every field that is wrong; also a workload that is not configured.
+    """
+    event = from_plain(plain, identity or uuid4())
+    check_workloads(event, ports.workloads)
+    return event
+
+
+def check_workloads(event: PlannedEvent, known: Collection[str]) -> None:
+    """Refuse names that no workload has: the event would do nothing, in silence."""
+    unknown = sorted(event.selection.names - set(known))
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], list(known), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        names = ", ".join(repr(name[:60]) for name in unknown[:10])
+        raise BadEvent(f"workloads: no workload {names} is configured{hint}")
+
+
+def plan_event(plain: Any, who: Planner, ports: EventPorts) -> PlannedEvent:
+    """Store a new event."""
+    event = read_event(plain, ports)
+    who.may(event)
+    return _write([_entry("create event", None, event, who, ports)], ports)[0]
+
+
+def plan_events(many: Sequence[Any], who: Planner, ports: EventPorts) -> Sequence[PlannedEvent]:
+    """Store many new events, all or none.
+
+    Raises:
+        BadEvents: each problem with its index.
+    """
+    if len(many) > MOST_AT_ONCE:
+        raise BadParameter(f"{len(many)} events at once; at most {MOST_AT_ONCE}")
+    found, complaints = [], []
+    for number, plain in enumerate(many):
+        try:
+            found.append(read_event(plain, ports))
+        except BadEvent as error:
+            complaints.append((number, str(error)))
+            if len(complaints) >= _MOST_COMPLAINTS:
+                break
+    if complaints:
+        raise BadEvents(complaints)
+    for event in found:
+        who.may(event)
+    return _write([_entry("create event", None, event, who, ports) for event in found], ports)
+
+
+def change_event(identity: UUID, plain: Any, who: Planner, ports: EventPorts) -> PlannedEvent:
+    """Replace an event. What came from a feed is this person's own from now on.
+
+    Raises:
+        UnknownEvent, BadEvent, ChangedMeanwhile
+    """
+    before = _read_before(identity, who, ports)
+    after = replace(read_event(plain, ports, identity=identity), revision=before.revision)
+    who.may(after)
+    return _write([_entry("change event", before, after, who, ports)], ports)[0]
+
+
+def cancel_event(identity: UUID, who: Planner, ports: EventPorts) -> PlannedEvent:
+    """Cancel an event: it acts no more, and stays to be looked at and learnt from."""
+    before = _read_before(identity, who, ports)
+    after = replace(before, state=EventState.CANCELLED, source="api")
+    return _write([_entry("cancel event", before, after, who, ports)], ports)[0]
+
+
+def clean_events(before: datetime, who: Planner, ports: EventPorts) -> int:
+    """Forget events that were over for good before an instant; gives how many."""
+    if before > ports.clock.now():
+        raise BadParameter("only events that are over can be forgotten")
+    text = f"events over before {format_instant(before)}"
+    entry = AuditEntry(_now(ports), who.author, "forget events", text, who.reason, None, None)
+    return ports.events.forget(before, entry)
+
+
+def audit_entry(
+    action: str,
+    before: PlannedEvent | None,
+    after: PlannedEvent,
+    at: datetime,
+    who: Planner,
+) -> AuditEntry:
+    """Who did what to an event, with all of it before and after."""
+    return AuditEntry(
+        at=at,
+        author=who.author[:200],
+        action=action,
+        subject=f"event {after.id}",
+        reason=who.reason,
+        before=_text(before) if before else None,
+        after=_text(after),
+    )
+
+
+def _read_before(identity: UUID, who: Planner, ports: EventPorts) -> PlannedEvent:
+    before = ports.events.get(identity)
+    who.may(before)
+    if who.revision is not None and who.revision != before.revision:
+        raise ChangedMeanwhile("somebody else changed this event since you read it; read it again")
+    return before
+
+
+def _entry(
+    action: str,
+    before: PlannedEvent | None,
+    after: PlannedEvent,
+    who: Planner,
+    ports: EventPorts,
+) -> EventWrite:
+    if len(who.reason) > _LONGEST_REASON:
+        raise BadParameter(f"a reason has at most {_LONGEST_REASON} characters")
+    return EventWrite(after, audit_entry(action, before, after, _now(ports), who))
+
+
+def _write(writes: Sequence[EventWrite], ports: EventPorts) -> Sequence[PlannedEvent]:
+    return ports.events.write(writes)
+
+
+def _now(ports: EventPorts) -> datetime:
+    return ports.clock.now().replace(microsecond=0)
+
+
+def _text(event: PlannedEvent) -> str:
+    return json.dumps(to_plain(event), allow_nan=False)
