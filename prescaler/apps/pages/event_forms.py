@@ -87,8 +87,10 @@ ReadingWriter = Annotated[Session, Depends(_reading_writer)]
 
 @router.get("/event-form")
 def new_event(request: Request, context: Context, session: ReadingWriter) -> Response:
-    """An empty form."""
-    return _form(request, context, session, EventForm(), None)
+    """An empty form, in the civil time of the first workload."""
+    seen = (s for s in context.table if session.caller.sees(s.workload.name))
+    zone = next((s.workload.forecast.timezone.key for s in seen), "UTC")
+    return _form(request, context, session, EventForm(timezone=zone), None)
 
 
 @router.get("/events/{identity}/edit")
