@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: help demo test lint soak bench-serving bench-forecast bench-backfill lock clean
+.PHONY: help demo test lint soak bench-pages bench-serving bench-forecast bench-backfill lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,10 @@ soak:  ## long fault runs: servers and backfills killed (about 25 minutes)
 bench-serving:  ## the metric endpoint beside a bare ASGI application
 	@scripts/setup.sh dev
 	@PYTHONPATH=. $(BIN)/python bench/serving.py
+
+bench-pages:  ## the review pages in Chromium, and what they cost KEDA; TRACE=FILE.csv.gz
+	@scripts/setup.sh dev
+	@PYTHONPATH=. $(BIN)/python bench/pages.py $(if $(TRACE),--trace $(TRACE))
 
 bench-forecast:  ## accuracy beside peers, leave-one-out, cost; TRACES=DIR OUT=bench-out
 	@test -n "$(TRACES)" || { echo "TRACES=DIR is missing: a trace is a file NAME.csv.gz with the columns timestamp,value, one real series of demand each"; exit 2; }

@@ -252,7 +252,8 @@ def _show(console: Console, shown: "_Shown") -> None:
     console.print(
         f"""first answers after {shown.seconds:.1f} s. Try next:
 
-  API docs              {url}/docs   (key: {key})
+  review pages          {url}/   (key: {key})
+  API docs              {url}/docs
   KEDA's answer         curl -H 'X-API-Key: {key}' {url}/api/v1/workloads/{name}/metric
   the plan of 48 h      curl -H 'X-API-Key: {key}' '{url}/api/v1/workloads/{name}/plan?step=30m'
   the ScaledObject      prescaler keda {name} --config {folder}/prescaler.yaml
