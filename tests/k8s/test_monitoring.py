@@ -103,6 +103,14 @@ CASES = [
         {"workload": "web"},
     ),
     (
+        "PrescalerReplicaGone",
+        {
+            'prescaler_store_up{instance="a"}': "1x20",
+            'prescaler_store_up{instance="b"}': "1 1 1 stale",
+        },
+        {},
+    ),
+    (
         "PrescalerForecastOld",
         {'prescaler_forecast_age_seconds{workload="web",instance="a"}': "4000x20"},
         {"workload": "web"},
