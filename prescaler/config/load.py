@@ -12,6 +12,7 @@ from prescaler.config.checks import (
     workload_problems,
 )
 from prescaler.config.convert import to_workload
+from prescaler.config.feeds import feed_problems
 from prescaler.config.mend import validated
 from prescaler.config.models import FileSection, KeySection, WorkloadSection
 from prescaler.config.problems import InvalidConfiguration, Problem
@@ -55,6 +56,7 @@ def load_settings(path: Path, *, with_keys: bool = True) -> Settings:
     workloads = reading.workloads(written, top)
     if top is not None:
         store, keys = reading.store(top), reading.keys(top) if with_keys else ()
+        reading.check_feeds(top, workloads)
         if store is not None and not reading.problems:
             return Settings(
                 prometheus=dict(top.prometheus),
@@ -66,6 +68,7 @@ def load_settings(path: Path, *, with_keys: bool = True) -> Settings:
                 retention=Retention(**dict(top.retention)),
                 files=(path, *files, *_key_files(top)),
                 includes=top.include,
+                feeds=top.events.feeds,
             )
     raise InvalidConfiguration(reading.problems)
 
@@ -149,6 +152,12 @@ class _Reading:
             names.add(section.name)
             found.append(Key(section, self._key_values(section, ("keys", number))))
         return tuple(found)
+
+    def check_feeds(self, top: FileSection, workloads: Sequence[Workload]) -> None:
+        """The calendars of events."""
+        names = {name for w in workloads for name in (w.name, *w.aliases)}
+        for path, text in feed_problems(top.events.feeds, names):
+            self._problem(text, path)
 
     def _key_values(self, section: KeySection, path: KeyPath) -> tuple[str, ...]:
         if (section.value_env is None) == (section.value_file is None):

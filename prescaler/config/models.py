@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from prescaler.config.feeds import EventsSection
 from prescaler.config.fields import (
     AsTuple,
     ClockTime,
@@ -420,6 +421,7 @@ class FileSection(Section):
     server: ServerSection = Field(ServerSection(), description="what prescaler serves")
     scheduler: SchedulerSection = Field(SchedulerSection(), description="the clockwork")
     retention: RetentionSection = Field(RetentionSection(), description="how long what is kept")
+    events: EventsSection = Field(EventsSection(), description="where planned events come from")
     keys: Annotated[tuple[KeySection, ...], AsTuple] = Field(
         (), description="keys of the API; none = nobody is let in"
     )

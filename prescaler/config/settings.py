@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from prescaler.config.feeds import FeedSection
 from prescaler.config.models import KeySection, PrometheusSection, ServerSection
 from prescaler.core.retention import Retention
 from prescaler.core.workload import Workload
@@ -40,10 +41,16 @@ class Settings:
     retention: Retention
     files: tuple[Path, ...]
     includes: tuple[str, ...]
+    feeds: tuple[FeedSection, ...] = ()
 
     def workload(self, name: str) -> Workload | None:
         """The workload of a name."""
         return next((w for w in self.workloads if w.name == name), None)
+
+    @property
+    def workload_names(self) -> frozenset[str]:
+        """Names and aliases: an event may have been planned under the former one."""
+        return frozenset(name for w in self.workloads for name in (w.name, *w.aliases))
 
     def signature(self) -> tuple[tuple[str, int, int, int], ...]:
         """Changes whenever a file that counts is written, added, removed or replaced."""

@@ -1,8 +1,11 @@
 """What is stored and asked around planned events: where they came from, who wrote them, when."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from prescaler.core.planned import EventState, PlannedEvent
 from prescaler.core.records import AuditEntry
@@ -51,3 +54,45 @@ class FeedStatus:
     error: str | None
     events: int
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FoundEvent:
+    """One entry of a calendar, as its feed knows it."""
+
+    key: FeedKey
+    event: PlannedEvent
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """An entry that could not be used; the event known under its key, if any, stays as it was."""
+
+    key: FeedKey | None
+    text: str
+
+
+@dataclass(frozen=True)
+class FoundEvents:
+    """What a source of events gave."""
+
+    events: tuple[FoundEvent, ...]
+    complaints: tuple[Complaint, ...] = ()
+
+
+@dataclass(frozen=True)
+class FeedRules:
+    """How a calendar is read. defaults: fields of every entry that does not say otherwise.
+
+    zone: of times without an offset. length: of entries without an end. only: words of which an
+    entry's name or category must contain one. obey: whether X-PRESCALER-* lines count.
+    """
+
+    name: str
+    zone: ZoneInfo
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    length: timedelta | None = None
+    only: tuple[str, ...] = ()
+    obey: bool = False
+    allow_empty: bool = False
+    source: str = "feed"

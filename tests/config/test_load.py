@@ -98,7 +98,7 @@ BAD: dict[str, tuple[str, str]] = {
     "unknown key": (f"{HEAD}workloads:\n{WEB}  forcast: {{}}\n",
         "prescaler.yaml:9: workloads[0].forcast: unknown key 'forcast'; did you mean forecast?"),
     "unknown key without a neighbour": (f"{HEAD}zzz: 1\n",
-        "prescaler.yaml:4: zzz: unknown key 'zzz'; known here: defaults, include,"),
+        "prescaler.yaml:4: zzz: unknown key 'zzz'; known here: defaults, events, include,"),
     "a key twice": (f"{HEAD}server: {{}}\nserver: {{}}\n",
         "prescaler.yaml:5: the key 'server' stands twice; keep one"),
     "a number without its unit": (f"{HEAD}workloads:\n{WEB}  forecast: {{every: 5}}\n",

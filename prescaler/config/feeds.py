@@ -1,0 +1,160 @@
+"""The calendars that planned events come from, as they stand in the file."""
+
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field
+
+from prescaler.config.fields import AsTuple, Count, Duration, NotNegative, Section, SourceName, Zone
+from prescaler.core.durations import format_duration, parse_duration
+from prescaler.core.planned import Stack
+
+_SHORTEST_EVERY: Final = timedelta(minutes=1)
+_LARGEST: Final = 50 * 2**20
+
+
+class FeedFormat(StrEnum):
+    """What a calendar is written in."""
+
+    ICAL = "ical"
+    CSV = "csv"
+    YAML = "yaml"
+
+
+def _names(value: Any) -> Any:
+    return ("all",) if value == "all" else tuple(value) if isinstance(value, list) else value
+
+
+class FeedSection(Section):
+    """One calendar of events, fetched on schedule by the leader."""
+
+    name: SourceName = Field(description="unique; stands in the events' `source`")
+    url: str | None = Field(None, max_length=2000, description="its address; or `file`")
+    file: str | None = Field(None, description="its path on every replica; or `url`")
+    format: Annotated[FeedFormat, Field(strict=False)] = Field(
+        FeedFormat.ICAL, description="ical, csv or yaml"
+    )
+    every: Duration = Field(parse_duration("15m"), description="fetched this often, at least 1m")
+    timezone: Zone = Field(
+        "UTC", validate_default=True, description="of days and times that name no zone"
+    )
+    kind: str = Field(
+        "event",
+        pattern=r"^[a-z0-9._-]{1,50}$",
+        description="of its events, such as football; events of a kind are learnt from together",
+    )
+    workloads: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        (), description='names of workloads, or "all"'
+    )
+    labels: dict[str, str] = Field(
+        default_factory=dict, description="or: the workloads that carry all these labels"
+    )
+    factor: Annotated[float, Field(ge=0, le=1000)] | None = Field(
+        None, description="times ordinary demand"
+    )
+    added: NotNegative = Field(0.0, description="load units on top")
+    min_pods: Count = Field(0, description="pods to have while it lasts")
+    min_pods_factor: Annotated[float, Field(ge=0, le=1000)] | None = Field(
+        None, description="times the workload's window minimum; replaces its windows meanwhile"
+    )
+    ramp_before: Duration = Field(timedelta(0), description="in which the effect rises")
+    ramp_after: Duration = Field(timedelta(0), description="in which it fades")
+    stack: Annotated[Stack, Field(strict=False)] = Field(
+        Stack.MAX, description="max: of overlapping events the higher wins; multiply: both act"
+    )
+    length: Duration | None = Field(None, description="of entries without an end")
+    only: Annotated[tuple[str, ...], AsTuple] = Field(
+        (), description="words of which a name or a category must contain one; none = everything"
+    )
+    obey: bool = Field(
+        default=False,
+        description="whether its X-PRESCALER-* lines count: whoever writes it then sets effects",
+    )
+    allow_empty: bool = Field(
+        default=False, description="believe a calendar that suddenly has no event at all"
+    )
+    allow_http: bool = Field(
+        default=False, description="plain http: anybody on the way may change it"
+    )
+    allow_private: bool = Field(
+        default=False, description="addresses that are not public: our own network"
+    )
+    ca_file: str | None = Field(None, description="PEM file of the authorities to trust")
+    max_bytes: Annotated[int, Field(ge=1, le=_LARGEST)] = Field(
+        5 * 2**20, description="largest calendar that is taken"
+    )
+    timeout: Duration = Field(parse_duration("30s"), description="to its last byte")
+
+    def defaults(self) -> dict[str, Any]:
+        """What holds for every entry that does not say otherwise, as plain fields."""
+        everything = self.workloads == ("all",)
+        names = {"names": list(self.workloads), "labels": self.labels}
+        return {
+            "kind": self.kind,
+            "workloads": "all" if everything else names,
+            "factor": self.factor,
+            "added": self.added,
+            "min_pods": self.min_pods,
+            "min_pods_factor": self.min_pods_factor,
+            "ramp_before": format_duration(self.ramp_before),
+            "ramp_after": format_duration(self.ramp_after),
+            "stack": self.stack.value,
+        }
+
+
+class EventsSection(Section):
+    """Where planned events come from, beside the API and the command line."""
+
+    feeds: Annotated[tuple[FeedSection, ...], AsTuple] = Field((), description="calendars")
+
+
+def feed_problems(
+    feeds: tuple[FeedSection, ...], workloads: Collection[str]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What no single field can know."""
+    names: set[str] = set()
+    for number, feed in enumerate(feeds):
+        path = ("events", "feeds", number)
+        if feed.name in names:
+            yield (*path, "name"), f"the name {feed.name!r} is taken by another feed"
+        names.add(feed.name)
+        for key, text in _problems(feed, workloads):
+            yield (*path, *key), text
+
+
+def _problems(
+    feed: FeedSection, workloads: Collection[str]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if (feed.url is None) == (feed.file is None):
+        yield (), "give exactly one of url and file"
+    if feed.url is not None:
+        yield from _url_problems(feed, feed.url)
+    if feed.every < _SHORTEST_EVERY:
+        yield ("every",), "must be at least 1m"
+    if not timedelta(seconds=1) <= feed.timeout <= timedelta(minutes=5):
+        yield ("timeout",), "must lie between 1s and 5m"
+    if not feed.workloads and not feed.labels:
+        yield ("workloads",), 'selects nothing; write "all", names, or labels'
+    if "all" in feed.workloads and len(feed.workloads) > 1:
+        yield ("workloads",), '"all" stands alone'
+    for number, name in enumerate(feed.workloads):
+        if name != "all" and name not in workloads:
+            yield ("workloads", number), f"no workload {name!r} is configured"
+
+
+def _url_problems(feed: FeedSection, url: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        yield ("url",), "is no address"
+        return
+    if parts.scheme not in ("http", "https") or not host:
+        yield ("url",), "must begin with https://"
+    elif parts.scheme == "http" and not feed.allow_http:
+        yield ("url",), "is plain http; use https, or set allow_http: true"
+    if "@" in parts.netloc:
+        yield ("url",), "contains a user or a password"
