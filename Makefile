@@ -49,11 +49,11 @@ bench-backfill:  ## speed beside a bare client, bytes, reads, where the time goe
 	@PYTHONPATH=. $(BIN)/python bench/backfill.py $(TRACES)
 
 lock:  ## write the locked requirements anew (names and hashes, no addresses)
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header requirements/build.in -o requirements/build.txt
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header requirements/charts.in -o requirements/charts.txt
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header pyproject.toml -o requirements/runtime.txt
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 requirements/peers.in -o requirements/peers.txt
+	@$(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header requirements/build.in -o requirements/build.txt
+	@$(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header requirements/charts.in -o requirements/charts.txt
+	@$(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header pyproject.toml -o requirements/runtime.txt
+	@$(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header --python-version 3.11 requirements/peers.in -o requirements/peers.txt
 
 clean:  ## remove what was built or installed here
 	rm -rf $(VENV) .venv-peers .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage* dist prescaler/apps/pages/static/vendor
