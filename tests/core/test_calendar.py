@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prescaler.core.calendar import PodInterval, Window, civil_slots, cut_out, window_intervals
+from prescaler.core.calendar import (
+    PodInterval,
+    Window,
+    civil_slots,
+    cut_out,
+    is_day_off,
+    is_holiday,
+    window_intervals,
+)
+from prescaler.core.errors import UnknownCountry
 from tests.support.builders import DAY, MINUTE, PARIS
 
 ZONES = ["Europe/Paris", "UTC", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
@@ -133,3 +142,33 @@ def test_cutting_out_leaves_every_instant_outside_as_it_was(
         inside = start <= instant < start + length
         assert at(instant, left) == ([] if inside else at(instant, intervals))
     assert all(i.start < i.end for i in left)
+
+
+@pytest.mark.parametrize(
+    ("day", "country", "off"),
+    [
+        (date(2026, 7, 14), "FR", True),  # a Tuesday: Bastille Day
+        (date(2026, 7, 14), "DE", False),
+        (date(2026, 7, 14), None, False),
+        (date(2026, 7, 18), "FR", True),  # a Saturday
+        (date(2026, 7, 18), None, True),
+        (date(2026, 7, 17), "AE", False),  # Fridays became working days there in 2022
+        (date(2026, 7, 17), "EG", True),  # and are days off there
+        (date(2026, 7, 19), "EG", False),  # a Sunday
+    ],
+)
+def test_days_off_are_those_of_the_country(day: date, country: str | None, off: bool) -> None:
+    assert is_day_off(day, country) is off
+
+
+def test_a_weekend_is_no_holiday() -> None:
+    assert is_holiday(date(2026, 12, 25), "US")
+    assert not is_holiday(date(2026, 7, 18), "US")
+
+
+@pytest.mark.parametrize("country", ["XX", "fr", "", "🇫🇷"])
+def test_a_country_without_tables_is_refused(country: str) -> None:
+    with pytest.raises(UnknownCountry, match="ISO 3166"):
+        is_day_off(date(2026, 7, 14), country)
+    with pytest.raises(UnknownCountry, match="ISO 3166"):
+        is_holiday(date(2026, 7, 14), country)

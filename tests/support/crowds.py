@@ -31,7 +31,7 @@ class Night:
     effect: Effect = field(default_factory=Effect)
 
 
-def crowd(night: Night, kind: str = "football") -> Crowd:
+def occurrence(night: Night, kind: str = "football") -> Occurrence:
     start = FIRST_DAY + timedelta(days=night.day, hours=night.hour)
     event = PlannedEvent(
         UUID(int=night.day),
@@ -44,7 +44,11 @@ def crowd(night: Night, kind: str = "football") -> Crowd:
         night.effect,
         labels=night.labels,
     )
-    return Crowd.of(Occurrence(event, event.start, event.end), PARIS, None)
+    return Occurrence(event, event.start, event.end)
+
+
+def crowd(night: Night, kind: str = "football") -> Crowd:
+    return Crowd.of(occurrence(night, kind), PARIS, None)
 
 
 def ordinary_demand(days: int) -> np.ndarray:

@@ -38,6 +38,14 @@ def test_lifted_quantiles_never_cross_and_nothing_changes_outside(
     np.testing.assert_array_equal(lifted[outside], values[outside])
 
 
+def test_a_crowd_of_another_day_changes_nothing() -> None:
+    values = np.full((len(STAMPS), 8), 40.0)
+
+    lifted = curve(5.0).lifted(STAMPS, START + timedelta(days=1), values)
+
+    np.testing.assert_array_equal(lifted, values)
+
+
 def test_a_certain_uplift_multiplies_what_is_certain() -> None:
     values = np.full((len(STAMPS), 8), 40.0)
 

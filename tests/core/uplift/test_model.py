@@ -7,7 +7,16 @@ import pytest
 from prescaler.core.engine import refit, roll
 from prescaler.core.planned import Effect
 from prescaler.core.uplift import Crowd, UpliftModel, roll_ordinary
-from tests.support.crowds import FIRST_DAY, PARIS, STEP, Night, crowd, history, ordinary_demand
+from tests.support.crowds import (
+    FIRST_DAY,
+    PARIS,
+    STEP,
+    Night,
+    crowd,
+    history,
+    occurrence,
+    ordinary_demand,
+)
 
 EVENINGS = [Night(day, 5.0) for day in (8, 10, 15, 17, 22, 24)]
 NEXT = crowd(Night(29, 5.0))
@@ -310,3 +319,17 @@ def test_a_typical_crowd_is_like_the_newest() -> None:
     assert newest is not None
     np.testing.assert_array_equal(typical.middle, newest.middle)
     assert model.typical("opera") is None
+
+
+def test_a_curve_is_the_same_however_many_were_asked_for_in_between() -> None:
+    model = learnt(EVENINGS)
+    nights = [occurrence(Night(day, 1.0)) for day in range(29, 29 + 250)]
+
+    first = model.curve_of(nights[0])
+    again = [model.curve_of(night) for night in (*nights, nights[0])][-1]
+
+    assert first is not None
+    assert again is not None
+    assert model.curve_of(nights[0]) is again
+    np.testing.assert_array_equal(first.middle, again.middle)
+    np.testing.assert_array_equal(first.spread, again.spread)

@@ -1,0 +1,17 @@
+import pytest
+
+from prescaler.core.errors import BadEvents
+
+
+@pytest.mark.parametrize(
+    ("count", "end"),
+    [(1, "event 0: no end"), (5, "event 4: no end"), (7, "event 4: no end; and 2 more")],
+)
+def test_many_bad_events_are_named_by_their_place_and_the_rest_counted(
+    count: int, end: str
+) -> None:
+    error = BadEvents([(number, "no end") for number in range(count)])
+
+    assert str(error).startswith("nothing was stored. event 0: no end")
+    assert str(error).endswith(end)
+    assert len(error.complaints) == count
