@@ -333,3 +333,9 @@ def test_a_curve_is_the_same_however_many_were_asked_for_in_between() -> None:
     assert model.curve_of(nights[0]) is again
     np.testing.assert_array_equal(first.middle, again.middle)
     np.testing.assert_array_equal(first.spread, again.spread)
+
+
+def test_a_kind_whose_every_occurrence_was_struck_off_is_forgotten() -> None:
+    again = learnt(EVENINGS).learned(history(28, EVENINGS), [])
+
+    assert again.kinds == {}
