@@ -5,7 +5,7 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,16 @@ from prescaler.apps.pod_watch import PodWatch
 from prescaler.apps.scheduler.clockwork import Clockwork
 from prescaler.config import Settings, load_settings
 from prescaler.config.models import ServerSection
-from prescaler.wiring import Stores, clock, open_leadership, open_snapshot, open_stores
+from prescaler.ports import PodSource
+from prescaler.usecases.review_pods import PodReview
+from prescaler.wiring import (
+    Stores,
+    clock,
+    open_leadership,
+    open_pod_sources,
+    open_snapshot,
+    open_stores,
+)
 
 _KEEP_ALIVE_SECONDS: Final = 120
 """KEDA's connection pool drops idle connections after 90 s. Were we to close them first, its next
@@ -154,6 +163,7 @@ def application(process: Process, only: Only | None = None) -> ASGIApp:
         settings=lambda: process.settings,
         refresh=process.keeper.refresh,
         health=process.keeper.health,
+        pods=PodReview(_pod_sources(process.keeper)),
     )
     kinds: dict[Only | None, Callable[[ApiContext], ASGIApp]] = {
         Only.METRIC: metric_only,
@@ -161,6 +171,20 @@ def application(process: Process, only: Only | None = None) -> ASGIApp:
         None: everything,
     }
     return kinds[only](context)
+
+
+def _pod_sources(keeper: Keeper) -> Callable[[], Mapping[str, PodSource]]:
+    """The servers that count pods, as the present settings name them; opened when first asked."""
+    opened: dict[int, Mapping[str, PodSource]] = {}
+
+    def present() -> Mapping[str, PodSource]:
+        settings = keeper.settings
+        if id(settings) not in opened:
+            opened.clear()
+            opened[id(settings)] = open_pod_sources(settings)
+        return opened[id(settings)]
+
+    return present
 
 
 def _uvicorn(section: ServerSection, app: ASGIApp) -> uvicorn.Config:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from prescaler.core.arrays import FloatArray
 from prescaler.core.control import Control, Observed
 from prescaler.core.decision import Reason
 from prescaler.core.engine import ModelState
@@ -99,6 +100,14 @@ class PodCount:
     running: int
     ready: int | None
     at: datetime
+
+
+@dataclass(frozen=True, eq=False)
+class PodHistory:
+    """Pods of a workload at even instants [N]; NaN where they were not counted."""
+
+    running: FloatArray
+    ready: FloatArray
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from prescaler.core.arrays import IntArray
 from prescaler.core.control import Control, LastValid
 from prescaler.core.engine import ModelState
 from prescaler.core.event_records import EventQuery, EventWrite, FeedKey, FeedStatus
@@ -21,6 +22,7 @@ from prescaler.core.records import (
     HistoryVersion,
     LoggedDecision,
     PodCount,
+    PodHistory,
     RunStatus,
     ServingState,
     StoredPart,
@@ -75,6 +77,14 @@ class PodSource(Protocol):
 
     def starts(self, asked: PodQuery, at: datetime) -> MeasuredStarts:
         """How long pods and nodes took to start over the day before `at`.
+
+        Raises:
+            SourceError: by its subclass.
+        """
+        ...
+
+    def history(self, asked: PodQuery, instants: IntArray) -> PodHistory:
+        """Counts at even instants [N] (epoch seconds); NaN where nothing was counted.
 
         Raises:
             SourceError: by its subclass.

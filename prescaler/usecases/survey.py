@@ -34,6 +34,7 @@ _BAND: Final = [QUANTILES.index(quantile) for quantile in (0.05, 0.5, 0.95)]
 _BUCKET: Final = "1h"
 _CARRIED: Final = "0.95"
 _COVERAGE_SLACK: Final = 0.1
+_RECENT: Final = timedelta(minutes=15)
 
 
 class Urgency(IntEnum):
@@ -231,6 +232,13 @@ _REMARKED: Final[Mapping[str, Finding]] = {
 }
 
 
+_OVERTAKEN: Final = Finding(
+    _LOOK,
+    "more came than was planned",
+    "reactive scaling carries it; an override raises it at once, an event the next time",
+)
+
+
 def _finding(
     served: Served, decision: Decision, record: Mapping[str, float], now: datetime
 ) -> Finding:
@@ -246,7 +254,18 @@ def _finding(
     every = max(served.workload.forecast.every, served.workload.forecast.step)
     if status is not None and now - status.at > _LATE_RUNS * every:
         return Finding(Urgency.ACT, "runs are late", "see whether a scheduler leads")
+    if decision.reason != Reason.CEILING and _overtaken(served, decision, now):
+        return _OVERTAKEN
     return _remark(decision, record)
+
+
+def _overtaken(served: Served, decision: Decision, now: datetime) -> bool:
+    """Whether more pods are needed at this moment than we ask for."""
+    seen = served.state.observed
+    fresh = seen.last_actual_at is not None and now - seen.last_actual_at <= _RECENT
+    if decision.status is not Status.ACTIVE or seen.last_actual is None or not fresh:
+        return False
+    return pods_for(seen.last_actual, decision.target) > decision.pods
 
 
 def _remark(decision: Decision, record: Mapping[str, float]) -> Finding:

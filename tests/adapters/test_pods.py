@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from prescaler.adapters.prometheus.access import PrometheusAccess
@@ -134,3 +135,22 @@ def test_an_answer_without_numbers_is_refused(
     Broken.document = {"data": {"resultType": "matrix", "result": []}}
     with pytest.raises(AnswerNotUnderstood):
         pods.running({"web": asked("web")}, AT)
+    Broken.document = {"data": {"resultType": "matrix", "result": [{"values": [[1]]}]}}
+    with pytest.raises(AnswerNotUnderstood):
+        pods.history(asked("web"), np.array([NOW], dtype=np.int64))
+
+
+def test_counts_of_the_past_lie_on_the_instants_asked_for(
+    server: PrometheusServer, pods: PrometheusPods
+) -> None:
+    row = {"__name__": "grown", "namespace": "prod"}
+    server.write(row, [(NOW - 600, 3), (NOW - 300, 5), (NOW, 8)])
+    instants = np.arange(NOW - 1500, NOW + 1, 300, dtype=np.int64)
+
+    found = pods.history(asked("web", "grown", ready=None), instants)
+
+    assert found.running.tolist()[3:] == [3.0, 5.0, 8.0]
+    assert np.isnan(found.running[:3]).all()
+    assert np.isnan(found.ready).all()
+    with_ready = pods.history(asked("web"), instants[-1:])
+    assert (with_ready.running.tolist(), with_ready.ready.tolist()) == ([37.0], [35.0])

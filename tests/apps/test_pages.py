@@ -1,6 +1,7 @@
 """The review pages without a browser: what stands in them, who may see it, who may act."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ from prescaler.apps.api.sessions import COOKIE, LASTS_SECONDS
 from prescaler.apps.pages import render
 from prescaler.apps.pages.gate import local_path
 from prescaler.apps.pages.guard import HEADERS
-from prescaler.core.records import Outcome, RunStatus, SourceFailure
+from prescaler.core.control import Control, GuardTrip
+from prescaler.core.records import AuditEntry, Outcome, RunStatus, SourceFailure
 from prescaler.usecases.log_decisions import log_decisions
 from tests.apps.conftest import ADMIN, NOW, READ, WEB_ONLY, Serve, Served, workload
 from tests.support.builders import MINUTE, series
@@ -491,3 +493,44 @@ def test_static_files_are_kept_for_good_only_by_their_checksum(reader: Served) -
     assert "immutable" in reader.client.get(found[1]).headers["cache-control"]
     assert reader.client.get("/static/pages.css").headers["cache-control"] == "no-store"
     assert reader.client.get("/").headers["cache-control"] == "no-store"
+
+
+def test_a_guard_is_cleared_from_the_page_and_through_the_api(admin: Served) -> None:
+    version = admin.stores.workloads.ensure(admin.keeper.settings.workloads[0], NOW)
+    trip = Control(guard=GuardTrip("residuals", "far off for 60 minutes", NOW))
+    for clear in (
+        lambda: act(admin, "guard").status_code == 303,
+        lambda: (
+            admin.client.delete(
+                "/api/v1/workloads/web/guard?reason=seen", headers={"X-API-Key": ADMIN}
+            ).is_success
+        ),
+    ):
+        entry = AuditEntry(NOW, "guard", "guard tripped", "web", "far off", None, None)
+        kept = admin.stores.controls.get(version.workload)
+        admin.stores.controls.put(version.workload, replace(trip, revision=kept.revision), entry)
+        admin.keeper.refresh()
+        assert "Clear the guard" in text(admin, "/workloads/web")
+
+        assert clear()
+
+        assert admin.stores.controls.get(version.workload).guard is None
+        assert "Clear the guard" not in text(admin, "/workloads/web")
+    assert admin.client.delete("/api/v1/workloads/web/guard?reason=x").status_code == 403
+
+
+def test_a_chart_of_a_span_has_an_address(reader: Served) -> None:
+    html = text(reader, "/workloads/web?from=2026-11-20T10:00:00Z&to=2026-11-21T10:00:00Z")
+
+    assert 'data-from="2026-11-20T10:00:00Z" data-to="2026-11-21T10:00:00Z"' in html
+    turned = text(reader, "/workloads/web?from=2026-11-22T10:00:00Z&to=2026-11-21T10:00:00Z")
+    assert 'data-from="" data-to=""' in turned
+    assert reader.client.get("/workloads/web?from=yesterday").status_code == 400
+
+
+def test_pods_of_the_past_come_from_the_source_or_say_why_not(reader: Served) -> None:
+    found = reader.get("/api/v1/workloads/web/pods?step=5m").json()
+
+    assert found["why"] == "the pods of this workload are not observed"
+    assert set(found["columns"]) == {"running", "ready"}
+    assert reader.get("/api/v1/workloads/web/pods?step=0s").status_code == 400

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from prescaler.core.arrays import FloatArray
+from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.errors import SourceError
+from prescaler.core.instants import from_epoch
 from prescaler.core.lead_time import MeasuredStarts
 from prescaler.core.policy import StartTime
-from prescaler.core.records import PodCount
+from prescaler.core.records import PodCount, PodHistory
 from prescaler.core.series import Series, missing_series, overlay
 from prescaler.core.workload import PodQuery
 from tests.support.builders import MINUTE
@@ -76,3 +77,10 @@ class Counted:
         if self.failure is not None:
             raise self.failure
         return MeasuredStarts(StartTime(MINUTE, 2 * MINUTE), None, 30, 0)
+
+    def history(self, asked: PodQuery, instants: IntArray) -> PodHistory:
+        """Seven pods always, six of them ready."""
+        self.asked.append(from_epoch(int(instants[0])))
+        if self.failure is not None:
+            raise self.failure
+        return PodHistory(np.full(len(instants), 7.0), np.full(len(instants), 6.0))

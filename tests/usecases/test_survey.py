@@ -61,6 +61,12 @@ CASES: list[tuple[dict[str, Any], Urgency, str]] = [
     ),
     ({"status": replace(RUN, at=NOW - DAY)}, Urgency.ACT, "runs are late"),
     ({"status": replace(RUN, last_actual_at=NOW - DAY)}, Urgency.LOOK, "no new demand"),
+    ({"status": replace(RUN, last_actual=9e5)}, Urgency.LOOK, "more came than"),
+    (
+        {"status": replace(RUN, last_actual=9e5), "policy": policy(mode=Mode.SHADOW)},
+        Urgency.FINE,
+        "",
+    ),
     ({"policy": policy(max_pods=1)}, Urgency.LOOK, "cut by the ceiling"),
     ({"forecast": record(error_ratio=1.2)}, Urgency.LOOK, "no better than naive"),
     ({"forecast": forecast(basis=Basis.NAIVE)}, Urgency.LOOK, "no better than naive"),

@@ -10,12 +10,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import numpy as np
+
 from prescaler.adapters.prometheus.access import PrometheusAccess
 from prescaler.adapters.prometheus.session import PrometheusSession
+from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.errors import AnswerNotUnderstood, SourceRefused
 from prescaler.core.instants import from_epoch
 from prescaler.core.lead_time import MeasuredStarts, start_time
-from prescaler.core.records import PodCount
+from prescaler.core.records import PodCount, PodHistory
 from prescaler.core.workload import PodQuery
 
 _LONGEST: Final = timedelta(seconds=5)
@@ -56,9 +59,28 @@ class PrometheusPods:
         nodes = [seconds for seconds in waited if seconds > _NODE_WAIT]
         return MeasuredStarts(start_time(started), start_time(nodes), len(started), len(nodes))
 
+    def history(self, asked: PodQuery, instants: IntArray) -> PodHistory:
+        """Counts at even instants; of several series the largest counts."""
+        return PodHistory(
+            self._past(asked.running, instants),
+            self._past(asked.ready, instants) if asked.ready else np.full(len(instants), np.nan),
+        )
+
     def close(self) -> None:
         """Give the connections back."""
         self._session.close()
+
+    def _past(self, query: str, instants: IntArray) -> FloatArray:
+        first, last = int(instants[0]), int(instants[-1])
+        step = int(instants[1]) - first if len(instants) > 1 else 1
+        params = {"query": f"max({query})", "start": first, "end": last, "step": step}
+        found = np.full(len(instants), np.nan)
+        for item in self._items(f"{self._url}_range", params, "matrix"):
+            for stamp, count in _samples(item):
+                place = round((stamp - first) / step)
+                if 0 <= place < len(found) and 0 <= count <= _MOST_PODS:
+                    found[place] = count
+        return found
 
     def _batch(self, asked: Mapping[str, PodQuery], at: datetime) -> dict[str, PodCount]:
         """One query for all; where it is refused, one for each, so that one is not all."""
@@ -87,11 +109,13 @@ class PrometheusPods:
         return [_value(item)[1] for item in self._ask(query, at)]
 
     def _ask(self, query: str, at: datetime) -> list[dict[str, Any]]:
-        params = {"query": query, "time": at.timestamp()}
-        data = self._session.request("POST", self._url, params=params).document["data"]
+        return self._items(self._url, {"query": query, "time": at.timestamp()}, "vector")
+
+    def _items(self, url: str, params: dict[str, Any], wanted: str) -> list[dict[str, Any]]:
+        data = self._session.request("POST", url, params=params).document["data"]
         items = data.get("result") if isinstance(data, dict) else None
-        if not isinstance(items, list) or data.get("resultType") != "vector":
-            raise AnswerNotUnderstood("a query about pods gives no vector of numbers")
+        if not isinstance(items, list) or data.get("resultType") != wanted:
+            raise AnswerNotUnderstood(f"a query about pods gives no {wanted} of numbers")
         return items
 
 
@@ -133,6 +157,13 @@ def _value(item: Any) -> tuple[dict[str, str], float]:
     try:
         return item["metric"], float(item["value"][1])
     except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise AnswerNotUnderstood(f"a count of pods is no number ({error})") from error
+
+
+def _samples(item: Any) -> list[tuple[float, float]]:
+    try:
+        return [(float(stamp), float(count)) for stamp, count in item["values"]]
+    except (KeyError, TypeError, ValueError) as error:
         raise AnswerNotUnderstood(f"a count of pods is no number ({error})") from error
 
 

@@ -19,6 +19,7 @@ from prescaler.core.errors import NotAllowed
 from prescaler.ports import Clock
 from prescaler.usecases.change_control import ControlPorts
 from prescaler.usecases.look_back import LookBackPorts
+from prescaler.usecases.review_pods import PodReview
 from prescaler.usecases.serve_metric import Served, ServingTable
 from prescaler.usecases.survey import Survey
 from prescaler.wiring import Stores
@@ -37,6 +38,7 @@ class ApiContext:
     refresh: Callable[[], None]
     health: Callable[[], dict[str, Any]]
     survey: Survey = field(default_factory=Survey)
+    pods: PodReview = field(default_factory=PodReview)
 
     def now(self) -> datetime:
         """The present, whole seconds."""

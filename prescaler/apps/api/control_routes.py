@@ -13,6 +13,7 @@ from prescaler.core.control import Control
 from prescaler.core.errors import BadParameter
 from prescaler.usecases.change_control import (
     Change,
+    clear_guard,
     clear_override,
     freeze,
     override,
@@ -99,6 +100,20 @@ def delete_override(
     """End an override."""
     change = _change(caller, reason, None, if_match)
     return _done(context, response, clear_override(served, change, context.control_ports()))
+
+
+@router.delete("/guard")
+def delete_guard(
+    served: OneWorkload,
+    caller: Admin,
+    context: Context,
+    response: Response,
+    reason: Why,
+    if_match: IfMatch = None,
+) -> dict[str, Any]:
+    """Let the forecast act again; a guard that still sees something trips anew."""
+    change = _change(caller, reason, None, if_match)
+    return _done(context, response, clear_guard(served, change, context.control_ports()))
 
 
 def _change(caller: Caller, reason: str, until: datetime | None, if_match: str | None) -> Change:

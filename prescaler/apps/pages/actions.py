@@ -17,6 +17,7 @@ from prescaler.core.policy import Mode
 from prescaler.usecases.change_control import (
     Change,
     ControlPorts,
+    clear_guard,
     clear_override,
     freeze,
     override,
@@ -104,5 +105,6 @@ _ACTIONS: Final[Mapping[str, Callable[[Served, Asked, ControlPorts], Control]]] 
     "freeze": lambda served, asked, ports: freeze(served, asked.change, ports),
     "unfreeze": lambda served, asked, ports: unfreeze(served, _ended(asked.change), ports),
     "override": _override,
+    "guard": lambda served, asked, ports: clear_guard(served, _ended(asked.change), ports),
     "clear": lambda served, asked, ports: clear_override(served, _ended(asked.change), ports),
 }

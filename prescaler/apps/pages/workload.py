@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
 from prescaler.apps.api.context import Context
+from prescaler.apps.api.review_routes import From, To
 from prescaler.apps.pages.banner import warnings
 from prescaler.apps.pages.gate import PageRoute, Shown, Viewer
 from prescaler.apps.pages.render import page
@@ -16,7 +17,7 @@ from prescaler.core.events import EventEffect
 from prescaler.core.explain import explain
 from prescaler.core.forecast import BUCKETS, Forecast
 from prescaler.core.hpa import pods_for
-from prescaler.core.instants import floor_to, to_epoch
+from prescaler.core.instants import floor_to, format_instant, to_epoch
 from prescaler.core.policy import Mode
 from prescaler.usecases.log_decisions import logged
 from prescaler.usecases.serve_metric import Served
@@ -44,6 +45,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "unfreeze": "The freeze has ended.",
     "override": "The override is served.",
     "clear": "The override has ended.",
+    "guard": "The guard is cleared; if it still sees something, it trips again.",
 }
 
 RangeText = Annotated[str, Query(alias="range", pattern="^(6h|24h|3d|7d|4w|8w)$")]
@@ -69,13 +71,15 @@ class Share:
 
 
 @router.get("/workloads/{name}")
-def workload_page(
+def workload_page(  # noqa: PLR0913, PLR0917 - one argument a parameter of the query
     request: Request,
     context: Context,
     session: Viewer,
     served: Shown,
     shown: RangeText = "24h",
     done: Annotated[str, Query(max_length=20)] = "",
+    first: From = None,
+    to: To = None,
 ) -> Response:
     """Everything about one workload."""
     now = context.now()
@@ -96,6 +100,8 @@ def workload_page(
         "hours": _hours(served, now),
         "ranges": RANGES,
         "shown": shown,
+        "span_from": format_instant(first) if first and to and first < to else None,
+        "span_to": format_instant(to) if first and to and first < to else None,
         "back": RANGES[shown][0],
         "ahead": RANGES[shown][1],
         "warnings": [w for w in warnings(context, session.caller) if w.grave],

@@ -54,6 +54,7 @@
     { key: "q0.5", of: "median" },
     { key: "served", of: "served" },
     { key: "plan", of: "plan" },
+    { key: "ready", of: "pods" },
   ];
   const SWITCHES = [
     { key: "actual", label: "actual", ink: "text", swatch: "", on: true, read: ["actual"] },
@@ -62,6 +63,7 @@
     { key: "outer", label: "90 %", ink: "accent", swatch: "fill", on: true, read: ["q0.05", "q0.95"], alpha: .15 },
     { key: "served", label: "served", ink: "plan", swatch: "", on: true, read: ["served"], pods: true },
     { key: "plan", label: "plan", ink: "plan", swatch: "dash", on: true, read: ["plan"], pods: true },
+    { key: "pods", label: "pods ready", ink: "good", swatch: "", on: true, read: ["ready"], count: true },
     { key: "would", label: "mode active", ink: "muted", swatch: "dash", on: false, read: ["would_serve"], pods: true },
     { key: "naive", label: "naive", ink: "muted", swatch: "dots", on: false, read: ["naive"] },
   ];
@@ -77,6 +79,7 @@
     median: () => ({ stroke: colour("accent"), width: 1.8 }),
     served: () => ({ stroke: colour("plan"), width: 1.8, paths: stepped }),
     plan: () => ({ stroke: colour("plan"), width: 1.6, dash: [5, 4], paths: stepped }),
+    pods: () => ({ stroke: colour("good"), width: 1.4, paths: stepped }),
   };
 
   const axisX = () => ({
@@ -193,18 +196,23 @@
     const at = index ?? nearest();
     for (const item of SWITCHES) {
       const values = item.read.map((key) => (c && at !== null ? c[key][at] : null));
-      const text = values.every((v) => v === null) ? "–"
-        : values.map(number).join(" … ") + (item.pods ? pods(values[0]) : "");
+      const text = values.every((v) => v === null || v === undefined) ? "–"
+        : item.count ? `${Math.round(values[0] / Number(say.target))} · carry ${number(values[0])}`
+          : values.map(number).join(" … ") + (item.pods ? pods(values[0]) : "");
       const target = readout.querySelector(`[data-read="${item.key}"]`);
       if (target.textContent !== text) target.textContent = text;
     }
     readout.querySelector(".when").textContent = at === null || !state.x.length ? "" : when(state.x[at]);
   };
+  // Where nobody points: the last instant of which demand is known, else the present.
   const nearest = () => {
     if (!state.x.length) return null;
     const step = state.x.length > 1 ? state.x[1] - state.x[0] : 1;
-    const at = Math.floor((nowSeconds() - state.x[0]) / step);
-    return Math.min(state.x.length - 1, Math.max(0, at));
+    const present = Math.min(state.x.length - 1, Math.max(0, Math.floor((nowSeconds() - state.x[0]) / step)));
+    for (let at = present; at >= Math.max(0, present - 12); at -= 1) {
+      if (state.columns.actual[at] !== null) return at;
+    }
+    return present;
   };
 
   const switches = () => {
@@ -280,14 +288,42 @@
       const first = Date.parse(body.stamps[0]) / 1000;
       state.x = body.stamps.map((_, i) => first + i * step);
       state.columns = body.columns;
+      state.columns.ready = state.x.map(() => null);
       box.events = (body.events || []).map((event) => ({
         name: event.name, from: Date.parse(event.from) / 1000, to: Date.parse(event.to) / 1000,
       }));
       draw();
+      addPods(turn);
     } catch (fault) {
       if (turn === asking) note("prescaler does not answer; the chart will come back by itself.");
     }
   };
+
+  // Pods are asked of Prometheus, which may be slow: the chart does not wait for them.
+  const addPods = async (turn) => {
+    if (!say.pods || state.from > nowSeconds()) return;
+    const step = Math.max(60, state.step * Math.ceil((state.to - state.from) / state.step / 4000));
+    const query = new URLSearchParams({ from: instant(state.from), to: instant(state.to), step: `${step}s` });
+    try {
+      const answer = await fetch(`/api/v1/workloads/${encodeURIComponent(say.name)}/pods?${query}`, { credentials: "same-origin" });
+      const body = await answer.json();
+      if (turn !== asking || !answer.ok) return;
+      podsNote.textContent = body.why ? `Pods are not shown: ${body.why}.` : "";
+      if (body.why || !body.stamps.length) return;
+      const first = Date.parse(body.stamps[0]) / 1000;
+      const counts = body.columns.ready.some((n) => n !== null) ? body.columns.ready : body.columns.running;
+      state.columns.ready = state.x.map((at) => {
+        const count = counts[Math.floor((at - first) / step)];
+        return count === null || count === undefined ? null : count * Number(say.target);
+      });
+      const { min, max } = plot.scales.x;
+      plot.setData([state.x, ...SERIES.map((s) => state.columns[s.key])], false);
+      plot.setScale("x", { min, max });
+      tell(plot.cursor.idx);
+      box.dataset.pods = String(Number(box.dataset.pods || 0) + 1);
+    } catch (fault) { /* the page itself says when nobody answers */ }
+  };
+  const podsNote = document.querySelector("[data-pods-note]");
 
   const show = (back, ahead) => {
     state.follow = true;
@@ -310,6 +346,15 @@
   document.addEventListener("click", (event) => {
     const mover = event.target.closest("[data-move]");
     if (mover) MOVES[mover.dataset.move]();
+    const range = event.target.closest("[data-range]");
+    if (!range || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    history.replaceState(null, "", range.href);
+    for (const one of document.querySelectorAll("[data-range]")) {
+      one.classList.toggle("on", one === range);
+      if (one === range) one.setAttribute("aria-current", "true"); else one.removeAttribute("aria-current");
+    }
+    show(Number(range.dataset.back), Number(range.dataset.ahead));
   });
   box.addEventListener("keydown", (event) => {
     if (!plot || !state.columns) return;
@@ -406,5 +451,11 @@
   }, 60000);
 
   switches();
-  show(Number(say.back), Number(say.ahead));
+  if (say.from && say.to) {
+    state.follow = false;
+    state.span = [Number(say.back), Number(say.ahead)];
+    state.from = Date.parse(say.from) / 1000;
+    state.to = Date.parse(say.to) / 1000;
+    load();
+  } else show(Number(say.back), Number(say.ahead));
 })();
