@@ -27,11 +27,12 @@ from prescaler.apps.demo.prometheus import DemoPrometheus, query
 from prescaler.apps.demo.traffic import HISTORY, Played, from_trace, generated, has_clock_change
 from prescaler.core.durations import format_duration
 from prescaler.core.errors import PrescalerError, ServerAssetMissing
+from prescaler.core.instants import parse_instant
 from prescaler.wiring import clock
 
 _PORTS: Final = (18080, 18090, 18091)
 _PATIENCE_SECONDS: Final = 120.0
-_KEY_NAME: Final = "PRESCALER_KEY_DEMO"
+_KEY_FILE: Final = "key"
 
 
 class DemoFailed(PrescalerError):
@@ -75,9 +76,9 @@ def run_demo(options: DemoOptions, console: Console) -> None:
     api, prometheus, feed = (_free_port(port) for port in _PORTS)
     console.print(f"filling Prometheus with {_described(played, now)} ...")
     with DemoPrometheus(folder, prometheus, feed, played, present) as source:
-        url, key = f"http://127.0.0.1:{api}", secrets.token_urlsafe(24)
+        url, key = f"http://127.0.0.1:{api}", _new_key(folder)
         config = _write_config(folder, played, source.url, api)
-        with _prescaler(folder, config, key):
+        with _prescaler(folder, config):
             console.print("Prometheus answers; prescaler migrates its database and forecasts ...")
             answers = _first_answers(url, key, played, folder)
             _keep_answers(folder, answers, played)
@@ -127,6 +128,14 @@ def _free_port(wanted: int) -> int:
     raise ServerAssetMissing("no port is free on 127.0.0.1")
 
 
+def _new_key(folder: Path) -> str:
+    """A key in a file that only its owner reads, so that every command finds it by itself."""
+    key, path = secrets.token_urlsafe(24), folder / _KEY_FILE
+    path.touch(mode=0o600)
+    path.write_text(key, encoding="utf-8")
+    return key
+
+
 def _write_config(folder: Path, played: Sequence[Played], prometheus: str, api: int) -> Path:
     document = {
         "prometheus": {"demo": {"url": prometheus, "max_qps": 50.0}},
@@ -136,7 +145,7 @@ def _write_config(folder: Path, played: Sequence[Played], prometheus: str, api: 
             "public_url": f"http://127.0.0.1:{api}",
             "snapshot_dir": str(folder / "snapshot"),
         },
-        "keys": [{"name": "demo", "scope": "admin", "value_env": _KEY_NAME}],
+        "keys": [{"name": "demo", "scope": "admin", "value_file": str(folder / _KEY_FILE)}],
         "workloads": [_workload(one) for one in played],
     }
     path = folder / "prescaler.yaml"
@@ -169,9 +178,9 @@ def _workload(played: Played) -> dict[str, Any]:
 
 
 @contextmanager
-def _prescaler(folder: Path, config: Path, key: str) -> Iterator[None]:
+def _prescaler(folder: Path, config: Path) -> Iterator[None]:
     """`prescaler db upgrade`, then `prescaler serve`, as anybody would run them."""
-    environment = {**os.environ, _KEY_NAME: key, "PRESCALER_LOG_FORMAT": "json"}
+    environment = {**os.environ, "PRESCALER_LOG_FORMAT": "json"}
     command = [sys.executable, "-m", "prescaler"]
     log_path = folder / "prescaler.log"
     with log_path.open("wb") as log:
@@ -235,7 +244,7 @@ def _keep_answers(folder: Path, answers: list[dict[str, Any]], played: Sequence[
 
 
 def _show(console: Console, shown: "_Shown") -> None:
-    table = Table("workload", "traffic", "status", "value", "pods", "target", "forecast until")
+    table = Table("workload", "traffic", "status", "value", "pods", "target", "until (UTC)")
     for answer, one in zip(shown.answers, shown.played, strict=True):
         table.add_row(
             one.name,
@@ -244,10 +253,11 @@ def _show(console: Console, shown: "_Shown") -> None:
             f"{answer['value']:,.3f}",
             str(answer["pods"]),
             f"{answer['target']:g}",
-            answer["valid_until"],
+            f"{parse_instant(answer['valid_until']):%a %H:%M}",
         )
     console.print(table)
-    name, url, key, folder = shown.played[0].name, shown.url, shown.key, shown.folder
+    name, url, key, folder = shown.played[0].name, shown.url, shown.key, _near(shown.folder)
+    programs = _near(Path(sys.executable).parent)
     console.print(Panel(json.dumps(shown.answers[0], indent=1), title=f"KEDA's answer for {name}"))
     console.print(
         f"""first answers after {shown.seconds:.1f} s. Try next:
@@ -256,12 +266,18 @@ def _show(console: Console, shown: "_Shown") -> None:
   API docs              {url}/docs
   KEDA's answer         curl -H 'X-API-Key: {key}' {url}/api/v1/workloads/{name}/metric
   the plan of 48 h      curl -H 'X-API-Key: {key}' '{url}/api/v1/workloads/{name}/plan?step=30m'
-  the ScaledObject      prescaler keda {name} --config {folder}/prescaler.yaml
-  check it by yourself  python scripts/recompute_answer.py {folder}
+  the ScaledObject      {programs}/prescaler keda {name} --config {folder}/prescaler.yaml
+  check it by yourself  {programs}/python scripts/recompute_answer.py {folder}
 """,
         highlight=False,
         markup=False,
     )
+
+
+def _near(path: Path) -> Path:
+    """As it is written from the working folder, where it lies below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _until_stopped(console: Console) -> None:
