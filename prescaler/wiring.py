@@ -20,6 +20,7 @@ from prescaler.adapters.database.scores import DatabaseScores
 from prescaler.adapters.database.upkeep import DatabaseUpkeep
 from prescaler.adapters.database.uplifts import DatabaseUplifts
 from prescaler.adapters.database.workloads import DatabaseWorkloads
+from prescaler.adapters.events.source import FORMATS
 from prescaler.adapters.memory import MemoryForecasts, MemorySnapshot, MemoryWorkloads
 from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.adapters.memory_events import MemoryEvents
@@ -30,7 +31,9 @@ from prescaler.adapters.prometheus.source import PrometheusSource
 from prescaler.adapters.prometheus.summed import SummedSources
 from prescaler.adapters.snapshot.local import LocalSnapshot
 from prescaler.config import Settings
+from prescaler.config.feeds import FeedFormat
 from prescaler.config.models import PrometheusSection
+from prescaler.core.event_records import FeedRules, FoundEvents
 from prescaler.core.scaledobject import ReactiveSource
 from prescaler.core.workload import Workload
 from prescaler.ports import (
@@ -215,6 +218,15 @@ def dry_run_ports(settings: Settings, workload: Workload) -> ForecastPorts:
         forecasts=MemoryForecasts(),
         lore=LorePorts(CalendarReader(MemoryEvents()), MemoryUplifts()),
     )
+
+
+def read_events(content: bytes, form: FeedFormat, rules: FeedRules, now: datetime) -> FoundEvents:
+    """The events in a file, entry by entry.
+
+    Raises:
+        FeedError: it is no such file at all.
+    """
+    return FORMATS[form.value](content, rules, now)
 
 
 def lore_ports(stores: Stores) -> LorePorts:

@@ -1,19 +1,22 @@
 """The calendars that planned events come from, as they stand in the file."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationError
 
 from prescaler.config.fields import AsTuple, Count, Duration, NotNegative, Section, SourceName, Zone
 from prescaler.core.durations import format_duration, parse_duration
+from prescaler.core.errors import BadParameter
+from prescaler.core.event_records import FeedRules
 from prescaler.core.planned import Stack
 
 _SHORTEST_EVERY: Final = timedelta(minutes=1)
 _LARGEST: Final = 50 * 2**20
+_LONGEST_IMPORT: Final = 40
 
 
 class FeedFormat(StrEnum):
@@ -28,16 +31,13 @@ def _names(value: Any) -> Any:
     return ("all",) if value == "all" else tuple(value) if isinstance(value, list) else value
 
 
-class FeedSection(Section):
-    """One calendar of events, fetched on schedule by the leader."""
+class CalendarSection(Section):
+    """How the entries of a calendar are read, and what holds where they do not say."""
 
     name: SourceName = Field(description="unique; stands in the events' `source`")
-    url: str | None = Field(None, max_length=2000, description="its address; or `file`")
-    file: str | None = Field(None, description="its path on every replica; or `url`")
     format: Annotated[FeedFormat, Field(strict=False)] = Field(
         FeedFormat.ICAL, description="ical, csv or yaml"
     )
-    every: Duration = Field(parse_duration("15m"), description="fetched this often, at least 1m")
     timezone: Zone = Field(
         "UTC", validate_default=True, description="of days and times that name no zone"
     )
@@ -73,20 +73,18 @@ class FeedSection(Section):
         default=False,
         description="whether its X-PRESCALER-* lines count: whoever writes it then sets effects",
     )
-    allow_empty: bool = Field(
-        default=False, description="believe a calendar that suddenly has no event at all"
-    )
-    allow_http: bool = Field(
-        default=False, description="plain http: anybody on the way may change it"
-    )
-    allow_private: bool = Field(
-        default=False, description="addresses that are not public: our own network"
-    )
-    ca_file: str | None = Field(None, description="PEM file of the authorities to trust")
-    max_bytes: Annotated[int, Field(ge=1, le=_LARGEST)] = Field(
-        5 * 2**20, description="largest calendar that is taken"
-    )
-    timeout: Duration = Field(parse_duration("30s"), description="to its last byte")
+
+    def rules(self, source: str = "feed") -> FeedRules:
+        """The same as the readers take it."""
+        return FeedRules(
+            name=self.name,
+            zone=self.timezone,
+            defaults=self.defaults(),
+            length=self.length,
+            only=self.only,
+            obey=self.obey,
+            source=source,
+        )
 
     def defaults(self) -> dict[str, Any]:
         """What holds for every entry that does not say otherwise, as plain fields."""
@@ -103,6 +101,46 @@ class FeedSection(Section):
             "ramp_after": format_duration(self.ramp_after),
             "stack": self.stack.value,
         }
+
+
+class FeedSection(CalendarSection):
+    """One calendar of events, fetched on schedule by the leader."""
+
+    url: str | None = Field(None, max_length=2000, description="its address; or `file`")
+    file: str | None = Field(None, description="its path on every replica; or `url`")
+    every: Duration = Field(parse_duration("15m"), description="fetched this often, at least 1m")
+    allow_empty: bool = Field(
+        default=False, description="believe a calendar that suddenly has no event at all"
+    )
+    allow_http: bool = Field(
+        default=False, description="plain http: anybody on the way may change it"
+    )
+    allow_private: bool = Field(
+        default=False, description="addresses that are not public: our own network"
+    )
+    ca_file: str | None = Field(None, description="PEM file of the authorities to trust")
+    max_bytes: Annotated[int, Field(ge=1, le=_LARGEST)] = Field(
+        5 * 2**20, description="largest calendar that is taken"
+    )
+    timeout: Duration = Field(parse_duration("30s"), description="to its last byte")
+
+
+def import_rules(fields: Mapping[str, Any]) -> tuple[FeedFormat, FeedRules]:
+    """How a file that somebody hands in is read; fields as in a calendar's section.
+
+    Raises:
+        BadParameter: naming every field that is wrong.
+    """
+    try:
+        section = CalendarSection.model_validate(dict(fields))
+    except ValidationError as error:
+        texts = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        raise BadParameter("; ".join(texts)) from error
+    if len(section.name) > _LONGEST_IMPORT:
+        raise BadParameter(f"name: at most {_LONGEST_IMPORT} characters")
+    if "all" in section.workloads and len(section.workloads) > 1:
+        raise BadParameter('workloads: "all" stands alone')
+    return section.format, section.rules("import")
 
 
 class EventsSection(Section):

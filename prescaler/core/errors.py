@@ -269,12 +269,15 @@ class BadEvent(BadParameter):
 class BadEvents(BadEvent):
     """Several planned events of which some cannot be; nothing was stored.
 
-    complaints: place in the list, and what is wrong there.
+    complaints: place in the list (None: the text names its place), and what is wrong there.
     """
 
-    def __init__(self, complaints: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, complaints: Sequence[tuple[int | None, str]]) -> None:
         self.complaints = tuple(complaints)
-        listed = "; ".join(f"event {number}: {text}" for number, text in self.complaints[:_SHOWN])
+        listed = "; ".join(
+            text if number is None else f"event {number}: {text}"
+            for number, text in self.complaints[:_SHOWN]
+        )
         more = f"; and {len(complaints) - _SHOWN} more" if len(complaints) > _SHOWN else ""
         super().__init__(f"nothing was stored. {listed}{more}")
 

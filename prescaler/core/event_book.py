@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -103,7 +103,10 @@ def check_times(event: PlannedEvent) -> None:
         kind = "an event" if event.rule is None else "a recurring event"
         raise BadEvent(f"end: {kind} lasts at most {longest.days} days")
     if event.rule is not None:
-        check_rule(event.rule, civil_of(event.start, event.timezone))
+        try:
+            check_rule(event.rule, civil_of(event.start, event.timezone))
+        except BadEvent as error:
+            raise BadEvent(f"rule: {error}") from error
 
 
 def effects_of(
@@ -253,8 +256,17 @@ class EventIndex:
                 for name in chosen.names:
                     self._by_name.setdefault(name, []).append(number)
 
-    def book(self, name: str, labels: Mapping[str, str]) -> EventBook:
-        """The events that are about a workload."""
-        numbers = set(self._by_name.get(name, ()))
-        numbers |= {n for n in self._others if self.events[n].selection.takes(name, labels)}
+    @cached_property
+    def whole(self) -> EventBook:
+        """All of them, whomever they are about."""
+        return EventBook(self.events)
+
+    def book(
+        self, name: str, labels: Mapping[str, str], aliases: Collection[str] = ()
+    ) -> EventBook:
+        """The events that are about a workload. aliases: what it was called before."""
+        numbers = {n for known in (name, *aliases) for n in self._by_name.get(known, ())}
+        numbers |= {
+            n for n in self._others if self.events[n].selection.takes(name, labels, aliases)
+        }
         return EventBook(tuple(self.events[n] for n in sorted(numbers)))

@@ -96,3 +96,8 @@ class FeedRules:
     obey: bool = False
     allow_empty: bool = False
     source: str = "feed"
+
+    @property
+    def feed(self) -> str:
+        """Under which name its entries are known again: a file is never taken for a feed."""
+        return self.name if self.source == "feed" else f"{self.source}:{self.name}"

@@ -21,7 +21,7 @@ FIELDS: Final = (
     *("min_pods_factor", "ramp_before", "ramp_after", "stack", "state", "known_from", "rule"),
     *("exceptions", "labels", "description"),
 )
-IGNORED: Final = ("id", "revision", "source", "affects")
+IGNORED: Final = ("id", "revision", "source", "affects", "next", "occurrence")
 """What our own answers carry and a body may send back."""
 
 MOST_PODS: Final = 100_000

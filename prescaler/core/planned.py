@@ -1,6 +1,6 @@
 """Planned events as people declare them: when, which workloads, how much, known since when."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -31,10 +31,11 @@ class Selection:
     names: frozenset[str] = frozenset()
     labels: Mapping[str, str] = field(default_factory=dict)
 
-    def takes(self, name: str, labels: Mapping[str, str]) -> bool:
-        """Whether a workload is meant."""
+    def takes(self, name: str, labels: Mapping[str, str], aliases: Collection[str] = ()) -> bool:
+        """Whether a workload is meant. aliases: what it was called before."""
         labelled = bool(self.labels) and self.labels.items() <= labels.items()
-        return self.everything or name in self.names or labelled
+        named = name in self.names or not self.names.isdisjoint(aliases)
+        return self.everything or named or labelled
 
 
 @dataclass(frozen=True)

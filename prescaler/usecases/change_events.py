@@ -79,6 +79,16 @@ def plan_events(many: Sequence[Any], who: Planner, ports: EventPorts) -> Sequenc
     """Store many new events, all or none.
 
     Raises:
+        BadEvents, NotAllowed
+    """
+    found = check_events(many, who, ports)
+    return _write([_entry("create event", None, event, who, ports) for event in found], ports)
+
+
+def check_events(many: Sequence[Any], who: Planner, ports: EventPorts) -> Sequence[PlannedEvent]:
+    """Many new events as they would be stored; nothing is.
+
+    Raises:
         BadEvents: each problem with its index.
     """
     if len(many) > MOST_AT_ONCE:
@@ -95,7 +105,7 @@ def plan_events(many: Sequence[Any], who: Planner, ports: EventPorts) -> Sequenc
         raise BadEvents(complaints)
     for event in found:
         who.may(event)
-    return _write([_entry("create event", None, event, who, ports) for event in found], ports)
+    return found
 
 
 def change_event(identity: UUID, plain: Any, who: Planner, ports: EventPorts) -> PlannedEvent:
@@ -111,8 +121,10 @@ def change_event(identity: UUID, plain: Any, who: Planner, ports: EventPorts) ->
 
 
 def cancel_event(identity: UUID, who: Planner, ports: EventPorts) -> PlannedEvent:
-    """Cancel an event: it acts no more, and stays to be looked at and learnt from."""
+    """Cancel an event: it acts no more, and stays to be looked at."""
     before = _read_before(identity, who, ports)
+    if before.state is EventState.CANCELLED:
+        return before
     after = replace(before, state=EventState.CANCELLED, source="api")
     return _write([_entry("cancel event", before, after, who, ports)], ports)[0]
 
@@ -160,9 +172,14 @@ def _entry(
     who: Planner,
     ports: EventPorts,
 ) -> EventWrite:
+    check_reason(who)
+    return EventWrite(after, audit_entry(action, before, after, _now(ports), who))
+
+
+def check_reason(who: Planner) -> None:
+    """Refuse a reason that no audit wants to hold."""
     if len(who.reason) > _LONGEST_REASON:
         raise BadParameter(f"a reason has at most {_LONGEST_REASON} characters")
-    return EventWrite(after, audit_entry(action, before, after, _now(ports), who))
 
 
 def _write(writes: Sequence[EventWrite], ports: EventPorts) -> Sequence[PlannedEvent]:

@@ -28,4 +28,4 @@ class CalendarReader:
         if self._key is None or self._key[0] != revision or self._key[1] > day:
             self._index = EventIndex(self._events.acting_from(day))
             self._key = (revision, day)
-        return self._index.book(workload.name, workload.labels)
+        return self._index.book(workload.name, workload.labels, workload.aliases)

@@ -142,7 +142,7 @@ def _calendar(
 
 
 def _book(calendar: EventIndex, workload: Workload) -> EventBook:
-    return calendar.book(workload.name, workload.labels)
+    return calendar.book(workload.name, workload.labels, workload.aliases)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ def debriefs(
 
 def selected(event: PlannedEvent, served: Served) -> bool:
     """Whether an event is about a workload."""
-    return event.selection.takes(served.workload.name, served.workload.labels)
+    one = served.workload
+    return event.selection.takes(one.name, one.labels, one.aliases)
 
 
 def _debrief(

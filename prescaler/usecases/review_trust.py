@@ -153,7 +153,7 @@ class _Review:
     def _eventful(self, span: Series) -> bool:
         """Whether a planned event acts: then the bare forecast is not what was served."""
         calendar = EventIndex(self.ports.events.acting_from(span.start))
-        book = calendar.book(self.workload.name, self.workload.labels)
+        book = calendar.book(self.workload.name, self.workload.labels, self.workload.aliases)
         return bool(book.effects(self.workload.policy, span.start, span.end))
 
     def _stale(self) -> bool:

@@ -81,7 +81,7 @@ def sync_events(feed: Feed, found: FoundEvents, ports: SyncPorts, now: datetime)
     _check_not_emptied(feed, found, known.values(), now)
     author = Planner(feed.author or f"feed {feed.name}")
     writes = [
-        *_news(found.events, known, author, now),
+        *news(found.events, known, author, now),
         *(_gone(found, known, author, now) if feed.vanish else ()),
     ]
     ports.events.write(writes)
@@ -124,13 +124,13 @@ def _check_not_emptied(
         )
 
 
-def _news(
+def news(
     found: Collection[FoundEvent],
     known: Mapping[FeedKey, PlannedEvent],
     author: Planner,
     now: datetime,
 ) -> Iterator[EventWrite]:
-    """What is new or differs."""
+    """What is new or differs; what a person has changed since is theirs."""
     for one in found:
         before = known.get(one.key)
         if before is None:

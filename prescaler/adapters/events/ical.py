@@ -83,7 +83,7 @@ class _Reader:
             if self._wanted(part):
                 groups.setdefault(_uid(part), []).append(part)
         for uid, group in groups.items():
-            key = FeedKey(self._rules.name, uid)
+            key = FeedKey(self._rules.feed, uid)
             try:
                 yield from list(self._group(key, group))
             except _FAULTS as error:

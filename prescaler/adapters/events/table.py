@@ -61,7 +61,7 @@ def _entries(text: str, rules: FeedRules) -> Iterator[Entry]:
         cells: dict[str, Any] = {
             name: cell.strip() for name, cell in zip(columns, row, strict=True)
         }
-        key = row_key(rules.name, cells)
+        key = row_key(rules.feed, cells)
         yield place, key, _fields(cells, rules)
 
 

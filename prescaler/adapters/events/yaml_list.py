@@ -68,10 +68,10 @@ def _entries(document: list[Any], rules: FeedRules) -> Iterator[Entry]:
     for number, one in enumerate(document):
         place = f"event {number + 1}"
         if not isinstance(one, dict):
-            yield place, row_key(rules.name, {"name": str(one)[:100], "start": place}), {}
+            yield place, row_key(rules.feed, {"name": str(one)[:100], "start": place}), {}
             continue
         fields = typed({name: value for name, value in one.items() if name != "uid"}, _NULLS)
         if isinstance(fields.get("name"), str):
             place = f"{place} ({fields['name'][:40]})"
         fields.setdefault("timezone", rules.zone.key)
-        yield place, row_key(rules.name, one), fields
+        yield place, row_key(rules.feed, one), fields

@@ -15,6 +15,8 @@ from prescaler.apps.api import (
     chart_routes,
     control_routes,
     crowd_routes,
+    event_import,
+    event_routes,
     review_routes,
     trust_routes,
 )
@@ -68,6 +70,8 @@ def _review_app(context: ApiContext) -> FastAPI:
     app.include_router(chart_routes.router)
     app.include_router(control_routes.router)
     app.include_router(crowd_routes.router)
+    app.include_router(event_import.router)
+    app.include_router(event_routes.router)
     include_pages(app)
     _describe(app)
     _prepare(app, context)

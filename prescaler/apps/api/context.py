@@ -18,6 +18,7 @@ from prescaler.config.models import Scope
 from prescaler.core.errors import NotAllowed
 from prescaler.ports import Clock
 from prescaler.usecases.change_control import ControlPorts
+from prescaler.usecases.change_events import EventPorts
 from prescaler.usecases.look_back import LookBackPorts
 from prescaler.usecases.review_pods import PodReview
 from prescaler.usecases.serve_metric import Served, ServingTable
@@ -47,6 +48,12 @@ class ApiContext:
     def control_ports(self) -> ControlPorts:
         """What a change of control needs."""
         return ControlPorts(self.clock, self.stores.workloads, self.stores.controls)
+
+    def event_ports(self) -> EventPorts:
+        """What a change of planned events needs."""
+        workloads = (served.workload for served in self.table)
+        names = {name for one in workloads for name in (one.name, *one.aliases)}
+        return EventPorts(self.clock, self.stores.events, names)
 
     def look_back_ports(self) -> LookBackPorts:
         """What looking back needs."""
@@ -99,6 +106,15 @@ def _signed_in(request: Request, session: Session) -> Caller:
 
 
 Reader = Annotated[Caller, Depends(_caller)]
+
+
+def _writer(caller: Reader) -> Caller:
+    if not caller.may(Scope.WRITE):
+        raise NotAllowed(f"the key {caller.name!r} has scope {caller.scope}, this needs write")
+    return caller
+
+
+Writer = Annotated[Caller, Depends(_writer)]
 
 
 def _admin(caller: Reader) -> Caller:

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Header, Query, Response
 
 from prescaler.apps.api.context import Admin, ApiContext, Context, OneWorkload, documented
 from prescaler.apps.api.keys import Caller
-from prescaler.apps.api.review_routes import etag
+from prescaler.apps.api.review_routes import etag, revision_in
 from prescaler.apps.api.shapes import FreezeBody, ModeBody, OverrideBody, control_json
 from prescaler.core.control import Control
-from prescaler.core.errors import BadParameter
 from prescaler.usecases.change_control import (
     Change,
     clear_guard,
@@ -117,16 +116,7 @@ def delete_guard(
 
 
 def _change(caller: Caller, reason: str, until: datetime | None, if_match: str | None) -> Change:
-    return Change(caller.name, reason, until, _revision(if_match))
-
-
-def _revision(if_match: str | None) -> int | None:
-    if if_match is None or if_match == "*":
-        return None
-    text = if_match.strip().removeprefix("W/").strip('"')
-    if not text.isascii() or not text.isdigit():
-        raise BadParameter("If-Match must be the ETag of the workload as it was read")
-    return int(text)
+    return Change(caller.name, reason, until, revision_in(if_match))
 
 
 def _done(context: ApiContext, response: Response, control: Control) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from prescaler.apps.api.context import Context, OneWorkload, Reader, documented
+from prescaler.apps.api.planning import visible_event
 from prescaler.apps.api.shapes import InstantText
 from prescaler.core.debrief import Debrief, Ready, Said
 from prescaler.core.instants import format_instant
@@ -52,7 +53,8 @@ def show_debrief(
 ) -> dict[str, Any]:
     """How the newest occurrence that is over went, workload by workload."""
     now = context.now()
-    occurrence = newest_occurrence(context.stores.events.get(identity), min(at or now, now))
+    event = visible_event(context, caller, identity)
+    occurrence = newest_occurrence(event, min(at or now, now))
     names = sorted(
         s.workload.name
         for s in context.table

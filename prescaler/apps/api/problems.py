@@ -10,6 +10,8 @@ from fastapi.responses import Response
 from prescaler.core.errors import (
     BadParameter,
     ChangedMeanwhile,
+    FeedError,
+    FeedTooLarge,
     NotAllowed,
     PrescalerError,
     StoreError,
@@ -25,6 +27,8 @@ _STATUS: Final[tuple[tuple[type[PrescalerError], HTTPStatus], ...]] = (
     (BadParameter, HTTPStatus.BAD_REQUEST),
     (ChangedMeanwhile, HTTPStatus.PRECONDITION_FAILED),
     (NotAllowed, HTTPStatus.FORBIDDEN),
+    (FeedTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (FeedError, HTTPStatus.BAD_REQUEST),
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 

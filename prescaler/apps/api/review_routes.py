@@ -17,6 +17,7 @@ from prescaler.apps.api.shapes import (
     audit_json,
     control_json,
     decision_json,
+    feed_json,
     lead_json,
     logged_json,
     peak_json,
@@ -25,7 +26,7 @@ from prescaler.apps.api.shapes import (
     summary_json,
 )
 from prescaler.core.durations import parse_duration
-from prescaler.core.errors import BadParameter
+from prescaler.core.errors import BadParameter, StoreError
 from prescaler.core.explain import explain
 from prescaler.core.instants import format_instant
 from prescaler.core.scaledobject import (
@@ -276,6 +277,7 @@ def show_status(context: Context, caller: Reader) -> dict[str, Any]:
     return {
         **context.health(),
         "workloads": len(visible),
+        "feeds": feeds_json(context),
         "differs_from_file": [
             {"workload": s.workload.name, **control_json(control)}
             for s in visible
@@ -289,9 +291,32 @@ def show_status(context: Context, caller: Reader) -> dict[str, Any]:
     }
 
 
+def feeds_json(context: ApiContext) -> list[dict[str, Any]]:
+    """How the configured calendars are doing; `at` is null where one was never fetched."""
+    try:
+        known = context.stores.feeds.all()
+    except StoreError:
+        known = {}
+    return [feed_json(feed.name, known.get(feed.name)) for feed in context.settings().feeds]
+
+
 def etag(revision: int) -> str:
-    """The entity tag of a workload's control state."""
+    """The entity tag of a revision."""
     return f'"{revision}"'
+
+
+def revision_in(if_match: str | None) -> int | None:
+    """The revision that an If-Match header names; None: whatever it is.
+
+    Raises:
+        BadParameter: it is no ETag of ours.
+    """
+    if if_match is None or if_match == "*":
+        return None
+    text = if_match.strip().removeprefix("W/").strip('"')
+    if not text.isascii() or not text.isdigit():
+        raise BadParameter("If-Match must be the ETag of what was read")
+    return int(text)
 
 
 def _set(control: Any) -> bool:

@@ -11,6 +11,7 @@ from prescaler.core.control import Control
 from prescaler.core.decision import Decision
 from prescaler.core.durations import format_duration
 from prescaler.core.errors import BadParameter
+from prescaler.core.event_records import FeedStatus
 from prescaler.core.hpa import pods_for
 from prescaler.core.instants import format_instant, from_epoch, parse_instant
 from prescaler.core.lead_time import Late, Raise, next_raise
@@ -149,6 +150,13 @@ def run_json(status: RunStatus | None) -> dict[str, Any] | None:
 def audit_json(entry: AuditEntry) -> dict[str, Any]:
     """One entry of the audit."""
     return _plain(vars(entry))
+
+
+def feed_json(name: str, status: FeedStatus | None) -> dict[str, Any]:
+    """How the newest fetch of a feed went; nulls where there was none."""
+    if status is None:
+        return {"name": name, "at": None, "good_at": None, "error": None, "events": None}
+    return {**_plain(vars(status)), "warnings": list(status.warnings)}
 
 
 def summary_json(glance: Glance) -> dict[str, Any]:

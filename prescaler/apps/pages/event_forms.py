@@ -1,7 +1,6 @@
 """Plan, change and cancel events, with a look at what they would do before they are saved."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -13,30 +12,28 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prescaler.apps.api.context import ApiContext, Context
 from prescaler.apps.api.keys import Caller
+from prescaler.apps.api.planning import planner, visible_event
 from prescaler.apps.api.sessions import Session
-from prescaler.apps.pages.events import impacts, visible_event
+from prescaler.apps.pages.events import impacts
 from prescaler.apps.pages.gate import Genuine, PageRoute, Viewer
 from prescaler.apps.pages.render import page
 from prescaler.apps.pages.workload_tabs import typed
 from prescaler.config.models import Scope
 from prescaler.core.durations import format_duration
 from prescaler.core.errors import BadEvent, BadParameter, NotAllowed
-from prescaler.core.event_book import occurrences
 from prescaler.core.instants import format_instant
 from prescaler.core.planned import EventState, PlannedEvent, Stack
 from prescaler.usecases.change_events import (
-    EventPorts,
-    Planner,
     cancel_event,
     change_event,
     plan_event,
     read_event,
 )
+from prescaler.usecases.preview_event import next_occurrence
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _CIVIL: Final = "%Y-%m-%dT%H:%M"
-_YEAR: Final = timedelta(days=366)
 
 
 class EventForm(BaseModel):
@@ -105,9 +102,9 @@ def edit_event(
 @router.post("/event-form")
 def save_new(request: Request, context: Context, session: Writer, filled: Filled) -> Response:
     """Store a new event, or show what is wrong with it."""
-    who = _planner(session.caller, filled)
+    who = planner(session.caller, filled.reason, filled.revision)
     try:
-        event = plan_event(_plain(filled), who, _ports(context))
+        event = plan_event(_plain(filled), who, context.event_ports())
     except BadEvent as error:
         return _form(request, context, session, filled, None, str(error))
     return _saved(context, event, "saved")
@@ -119,9 +116,9 @@ def save_changed(
 ) -> Response:
     """Replace an event, or show what is wrong."""
     visible_event(context, session.caller, identity)
-    who = _planner(session.caller, filled)
+    who = planner(session.caller, filled.reason, filled.revision)
     try:
-        event = change_event(identity, _plain(filled), who, _ports(context))
+        event = change_event(identity, _plain(filled), who, context.event_ports())
     except BadEvent as error:
         return _form(request, context, session, filled, identity, str(error))
     return _saved(context, event, "saved")
@@ -131,8 +128,8 @@ def save_changed(
 def save_cancelled(context: Context, session: Writer, identity: UUID, filled: Filled) -> Response:
     """Cancel an event; it stays to be looked at."""
     visible_event(context, session.caller, identity)
-    who = _planner(session.caller, filled)
-    return _saved(context, cancel_event(identity, who, _ports(context)), "cancelled")
+    who = planner(session.caller, filled.reason, filled.revision)
+    return _saved(context, cancel_event(identity, who, context.event_ports()), "cancelled")
 
 
 @router.post("/event-preview")
@@ -140,7 +137,7 @@ def preview(request: Request, context: Context, session: Writer, filled: Filled)
     """What the form, as it stands, would do to the plans; nothing is stored."""
     event, problem = None, ""
     try:
-        event = read_event(_plain(filled), _ports(context))
+        event = read_event(_plain(filled), context.event_ports())
     except BadEvent as error:
         problem = str(error)
     return page(
@@ -174,8 +171,7 @@ def _form(
 def _impact(context: ApiContext, caller: Caller, event: PlannedEvent | None) -> dict[str, Any]:
     if event is None:
         return {"event": None, "following": None, "impacts": []}
-    now = context.now()
-    following = next((o for o in occurrences(event, now, now + _YEAR) if o.end > now), None)
+    following = next_occurrence(event, context.now())
     found = impacts(context, caller, event, following)
     return {"event": event, "following": following, "impacts": found}
 
@@ -240,22 +236,6 @@ def _filled_from(event: PlannedEvent) -> EventForm:
         description=event.description,
         revision=event.revision,
     )
-
-
-def _planner(caller: Caller, filled: EventForm) -> Planner:
-    def may(event: PlannedEvent) -> None:
-        """Whoever sees some workloads only plans for these, by name."""
-        narrow = "*" not in caller.workloads
-        wide = event.selection.everything or event.selection.labels
-        if narrow and (wide or not all(map(caller.sees, event.selection.names))):
-            raise NotAllowed(f"the key {caller.name!r} is not for all workloads of this event")
-
-    return Planner(caller.name, filled.reason.strip(), filled.revision, may)
-
-
-def _ports(context: ApiContext) -> EventPorts:
-    names = {name for s in context.table for name in (s.workload.name, *s.workload.aliases)}
-    return EventPorts(context.clock, context.stores.events, names)
 
 
 def _saved(context: ApiContext, event: PlannedEvent, done: str) -> Response:

@@ -2,26 +2,25 @@
 
 from calendar import Calendar
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
 from prescaler.apps.api.context import ApiContext, Context
 from prescaler.apps.api.crowd_routes import show_debrief
 from prescaler.apps.api.keys import Caller
+from prescaler.apps.api.planning import meant, sees, visible_event
 from prescaler.apps.pages.gate import PageRoute, Viewer
 from prescaler.apps.pages.render import page
-from prescaler.core.errors import BadParameter, UnknownEvent
+from prescaler.core.errors import BadParameter
 from prescaler.core.event_book import occurrences
 from prescaler.core.event_records import EventQuery
-from prescaler.core.hpa import pods_for
-from prescaler.core.instants import parse_instant, to_epoch
+from prescaler.core.instants import parse_instant
 from prescaler.core.planned import EventState, Occurrence, PlannedEvent
-from prescaler.usecases.serve_metric import Served
+from prescaler.usecases.preview_event import Preview, preview
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -30,7 +29,6 @@ _LISTED: Final = 60
 _AFFECTED: Final = 20
 _BACK: Final = timedelta(days=14)
 _AHEAD: Final = timedelta(days=60)
-_STEP_SECONDS: Final = 300
 _DECEMBER: Final = 12
 
 
@@ -42,17 +40,6 @@ class Day:
     inside: bool
     today: bool
     found: tuple[Occurrence, ...]
-
-
-@dataclass(frozen=True)
-class Impact:
-    """What an event does to one workload's plan while it lasts: highest pods with and without."""
-
-    served: Served
-    pods: int
-    without: int
-    at: datetime
-    known: bool
 
 
 Month = Annotated[str, Query(pattern=r"^(|20\d\d-(0[1-9]|1[0-2]))$")]
@@ -103,55 +90,19 @@ def show_event(request: Request, context: Context, session: Viewer, identity: UU
         "impacts": impacts(context, session.caller, event, following),
         "debrief": _debrief(context, session.caller, event),
         "parse": parse_instant,
-        "affected": len(_meant(context, session.caller, event)),
+        "affected": len(meant(context, session.caller, event)),
     }
     return page(request, "event.html", session, values)
 
 
-def visible_event(context: ApiContext, caller: Caller, identity: UUID) -> PlannedEvent:
-    """An event that is about a workload which the caller may see.
-
-    Raises:
-        UnknownEvent: there is none, or not for this key.
-    """
-    event = context.stores.events.get(identity)
-    if not _sees(context, caller, event):
-        raise UnknownEvent("no such event for this key")
-    return event
-
-
 def impacts(
     context: ApiContext, caller: Caller, event: PlannedEvent, occurrence: Occurrence | None
-) -> list[Impact]:
+) -> Sequence[Preview]:
     """The plans of some workloads with and without an event, stored or not yet."""
     if occurrence is None or event.state is not EventState.CONFIRMED:
         return []
-    now = context.now()
-    meant = _meant(context, caller, event)[:_AFFECTED]
-    return [_impact(served, event, occurrence, now) for served in meant]
-
-
-def _impact(served: Served, event: PlannedEvent, occurrence: Occurrence, now: datetime) -> Impact:
-    others = tuple(e for e in served.book.events if e.id != event.id)
-    start = max(occurrence.start - event.effect.ramp_before, now)
-    end = occurrence.end + event.effect.ramp_after
-    stamps = np.arange(to_epoch(start), to_epoch(end), _STEP_SECONDS, dtype=np.int64)
-    target = served.policy.target
-    with_it = _under(served, (*others, event)).plan(stamps, now).load
-    without = _under(served, others).plan(stamps, now).load
-    forecast = served.state.forecast
-    return Impact(
-        served,
-        pods_for(float(with_it.max(initial=0.0)), target),
-        pods_for(float(without.max(initial=0.0)), target),
-        start,
-        known=forecast is not None and occurrence.start < forecast.valid_until,
-    )
-
-
-def _under(served: Served, events: tuple[PlannedEvent, ...]) -> Served:
-    """The same workload under other events, with what crowds have taught it."""
-    return replace(served, book=replace(served.book, events=events))
+    shown = meant(context, caller, event)[:_AFFECTED]
+    return preview(event, occurrence, shown, context.now())
 
 
 def _debrief(context: ApiContext, caller: Caller, event: PlannedEvent) -> dict[str, Any] | None:
@@ -162,25 +113,11 @@ def _debrief(context: ApiContext, caller: Caller, event: PlannedEvent) -> dict[s
         return None
 
 
-def _meant(context: ApiContext, caller: Caller, event: PlannedEvent) -> list[Served]:
-    return [
-        served
-        for served in context.table
-        if caller.sees(served.workload.name)
-        and event.selection.takes(served.workload.name, served.workload.labels)
-    ]
-
-
-def _sees(context: ApiContext, caller: Caller, event: PlannedEvent) -> bool:
-    """Events about nobody's workloads are shown to those who see everything."""
-    return "*" in caller.workloads or bool(_meant(context, caller, event))
-
-
 def _occurrences(
     context: ApiContext, caller: Caller, start: datetime, end: datetime
 ) -> list[Occurrence]:
     events = context.stores.events.find(EventQuery(start, end, limit=_MOST))
-    seen = [event for event in events if _sees(context, caller, event)]
+    seen = [event for event in events if sees(context, caller, event)]
     found = [o for event in seen for o in occurrences(event, start, end)]
     return sorted(found, key=lambda o: (o.start, o.end, o.event.name))
 

@@ -1,0 +1,481 @@
+"""Planned events over HTTP."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from prescaler.core.event_records import EventWrite
+from prescaler.core.event_text import from_plain
+from prescaler.core.instants import format_instant
+from prescaler.core.records import AuditEntry
+from tests.apps.conftest import ADMIN, AS_ADMIN, NOW, WEB_ONLY, Serve, Served, workload
+
+EVENTS = "/api/v1/events"
+HOUR = timedelta(hours=1)
+WRITE = {"X-API-Key": "write-key-0123456789"}
+WEB_WRITER = {"X-API-Key": "web-write-key-0123456789"}
+
+
+def plain(hours: float = 5, **fields: Any) -> dict[str, Any]:
+    """Two hours, so many hours from now, twice the demand of `web`."""
+    start = NOW + hours * HOUR
+    return {
+        "name": "Semi-final",
+        "kind": "football",
+        "start": format_instant(start),
+        "end": format_instant(start + 2 * HOUR),
+        "timezone": "Europe/Paris",
+        "workloads": ["web"],
+        "factor": 2.0,
+        **fields,
+    }
+
+
+@pytest.fixture
+def writers(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Served:
+    """Keys of scope write: one for everything, one for `web` alone."""
+    monkeypatch.setenv("KEY_WRITE", WRITE["X-API-Key"])
+    monkeypatch.setenv("KEY_WEB_WRITE", WEB_WRITER["X-API-Key"])
+    found = serve(
+        keys=[
+            {"name": "keda", "value_env": "KEY_READ"},
+            {"name": "web-only", "value_env": "KEY_WEB", "workloads": ["web"]},
+            {"name": "ada", "scope": "admin", "value_env": "KEY_ADMIN"},
+            {"name": "grace", "scope": "write", "value_env": "KEY_WRITE"},
+            {
+                "name": "web-team",
+                "scope": "write",
+                "value_env": "KEY_WEB_WRITE",
+                "workloads": ["web"],
+            },
+        ]
+    )
+    found.store()
+    return found
+
+
+def post(served: Served, body: Any, head: dict[str, str] = WRITE, path: str = EVENTS) -> Any:
+    return served.client.post(path, json=body, headers=head)
+
+
+def created(served: Served, hours: float = 5, **fields: Any) -> dict[str, Any]:
+    answer = post(served, plain(hours, **fields))
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_an_event_is_planned_served_and_audited(writers: Served) -> None:
+    before = writers.metric().json()["value"]
+
+    answer = post(writers, plain(0, reason="the cup"))
+
+    event = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"{EVENTS}/{event['id']}"
+    assert answer.headers["etag"] == '"1"'
+    assert (event["affects"], event["source"], event["revision"]) == (1, "api", 1)
+    assert event["next"] == {"start": event["start"], "end": event["end"]}
+    assert writers.metric().json()["value"] == pytest.approx(2 * before, rel=0.05)
+    audited = writers.client.get("/api/v1/audit", headers=AS_ADMIN).json()["items"][0]
+    assert (audited["author"], audited["action"]) == ("grace", "create event")
+    assert audited["reason"] == "the cup"
+    assert json.loads(audited["after"])["name"] == "Semi-final"
+
+
+def test_what_was_answered_may_be_sent_back(writers: Served) -> None:
+    event = created(writers)
+
+    answer = writers.client.put(
+        f"{EVENTS}/{event['id']}", json={**event, "factor": 3.0}, headers=WRITE
+    )
+
+    assert answer.status_code == 200
+    assert answer.json()["factor"] == 3.0
+    assert answer.headers["etag"] == '"2"'
+
+
+def test_a_change_with_an_old_etag_is_refused(writers: Served) -> None:
+    event = created(writers)
+    path = f"{EVENTS}/{event['id']}"
+    seen = writers.get(path).headers["etag"]
+    first = writers.client.put(path, json=plain(6), headers={**WRITE, "If-Match": seen})
+
+    second = writers.client.put(path, json=plain(7), headers={**WRITE, "If-Match": seen})
+    deleted = writers.client.delete(path, headers={**WRITE, "If-Match": seen})
+    senseless = writers.client.delete(path, headers={**WRITE, "If-Match": '"x"'})
+
+    assert [a.status_code for a in (first, second, deleted, senseless)] == [200, 412, 412, 400]
+    assert second.json()["kind"] == "changed_meanwhile"
+    assert writers.get(path).json()["start"] == plain(6)["start"]
+
+
+def test_deleting_cancels_and_twice_is_once(writers: Served) -> None:
+    event = created(writers, 0)
+    path = f"{EVENTS}/{event['id']}"
+    busy = writers.metric().json()["value"]
+
+    first = writers.client.delete(f"{path}?reason=rain", headers=WRITE)
+    second = writers.client.delete(path, headers=WRITE)
+
+    assert first.json()["state"] == "cancelled"
+    assert (second.status_code, second.json()["revision"]) == (200, first.json()["revision"])
+    assert writers.metric().json()["value"] < busy
+    assert writers.get(path).json()["state"] == "cancelled"
+
+
+def test_reading_is_not_writing(writers: Served) -> None:
+    event = created(writers)
+    path = f"{EVENTS}/{event['id']}"
+    reader = {"X-API-Key": WEB_ONLY}
+
+    answers = [
+        post(writers, plain(), reader),
+        writers.client.put(path, json=plain(), headers=reader),
+        writers.client.delete(path, headers=reader),
+        post(writers, {"events": []}, reader, f"{EVENTS}/bulk"),
+        writers.client.post(EVENTS, json=plain()),
+    ]
+
+    assert [a.status_code for a in answers] == [403, 403, 403, 403, 401]
+    assert writers.client.get(path, headers=reader).status_code == 200
+    assert post(writers, plain(), {"X-API-Key": ADMIN}).status_code == 201
+
+
+def test_a_key_for_some_workloads_sees_and_touches_their_events_only(writers: Served) -> None:
+    mine = created(writers)
+    others = created(writers, workloads=["api"])
+    everybody = created(writers, workloads="all")
+    labelled = plain(workloads={"labels": {"team": "player"}})
+
+    listed = writers.client.get(EVENTS, headers=WEB_WRITER).json()["items"]
+    assert {e["id"] for e in listed} == {mine["id"], everybody["id"]}
+    assert all(e["affects"] == 1 for e in listed)
+
+    def change(event: dict[str, Any], body: dict[str, Any]) -> int:
+        answer = writers.client.put(f"{EVENTS}/{event['id']}", json=body, headers=WEB_WRITER)
+        return int(answer.status_code)
+
+    assert change(others, plain()) == 404
+    assert change(everybody, plain()) == 403
+    assert change(mine, plain(workloads=["web", "api"])) == 403
+    assert change(mine, labelled) == 403
+    assert change(mine, plain(8)) == 200
+    assert post(writers, plain(workloads="all"), WEB_WRITER).status_code == 403
+    many = {"events": [plain(), plain(workloads=["api"])]}
+    assert post(writers, many, WEB_WRITER, f"{EVENTS}/bulk").status_code == 403
+    gone = writers.client.delete(f"{EVENTS}/{others['id']}", headers=WEB_WRITER)
+    assert gone.status_code == 404
+    debrief = writers.client.get(f"{EVENTS}/{others['id']}/debrief", headers=WEB_WRITER)
+    assert debrief.status_code == 404
+
+
+def test_the_list_is_by_start_and_comes_in_pages(writers: Served) -> None:
+    ids = [created(writers, hours, name=f"n{hours}")["id"] for hours in (9, 3, 6, 1, 4)]
+    created(writers, 2, workloads=["api"])
+
+    seen, cursor = [], ""
+    while True:
+        answer = writers.client.get(f"{EVENTS}?limit=2{cursor}", headers=WEB_WRITER).json()
+        seen += [event["name"] for event in answer["items"]]
+        if answer["next"] is None:
+            break
+        cursor = f"&cursor={answer['next']}"
+
+    assert seen == ["n1", "n3", "n4", "n6", "n9"]
+    assert len(ids) == 5
+
+
+def test_the_list_may_be_narrowed(writers: Served) -> None:
+    created(writers, 1, kind="opera")
+    created(writers, 5, state="draft")
+    far = created(writers, 100, rule="FREQ=WEEKLY")
+
+    def names(query: str) -> list[str]:
+        return [e["kind"] + "/" + e["state"] for e in writers.get(EVENTS + query).json()["items"]]
+
+    assert names("?kind=opera") == ["opera/confirmed"]
+    assert names("?state=draft") == ["football/draft"]
+    start = format_instant(NOW + 24 * 40 * HOUR)
+    assert [e["id"] for e in writers.get(f"{EVENTS}?from={start}").json()["items"]] == [far["id"]]
+    assert names(f"?to={format_instant(NOW + 2 * HOUR)}") == ["opera/confirmed"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?cursor=x",
+        "?cursor=2026-11-24T00:00:00Z_x",
+        "?limit=0",
+        "?limit=501",
+        "?state=perhaps",
+        "?from=2026-11-24T00:00:00",
+        "?from=now",
+        "/upcoming?to=2099-01-01T00:00:00Z",
+        "/not-a-uuid",
+    ],
+)
+def test_a_senseless_question_is_a_400(writers: Served, query: str) -> None:
+    answer = writers.get(EVENTS + query)
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_what_is_on_and_what_is_coming(writers: Served) -> None:
+    on = created(writers, -1, name="on")
+    created(writers, -1, name="draft", state="draft")
+    created(writers, -8, name="over")
+    created(writers, 5, name="nightly", rule="FREQ=DAILY")
+    created(writers, 6, name="kept back", known_from=format_instant(NOW + HOUR))
+    created(writers, 3, name="of others", workloads=["api"])
+
+    current = writers.get(f"{EVENTS}/current").json()["items"]
+    assert [(e["name"], e["occurrence"]["start"]) for e in current] == [("on", on["start"])]
+    coming = writers.get(f"{EVENTS}/upcoming").json()
+    assert [e["name"] for e in coming["items"]] == ["of others", *["nightly"] * 7]
+    assert coming["items"][2]["occurrence"]["start"] == plain(29)["start"]
+    end = format_instant(NOW + 24 * HOUR)
+    near = writers.client.get(f"{EVENTS}/upcoming?to={end}&limit=1", headers=WEB_WRITER).json()
+    assert ([e["name"] for e in near["items"]], near["total"]) == (["nightly"], 1)
+
+
+def test_a_preview_says_what_tonight_would_look_like_and_stores_nothing(writers: Served) -> None:
+    answer = post(writers, plain(), path=f"{EVENTS}/preview")
+
+    found = answer.json()
+    assert answer.status_code == 200
+    assert (found["acts"], found["total"]) == (True, 1)
+    (web,) = found["items"]
+    assert web["workload"] == "web"
+    assert web["pods"] == pytest.approx(2 * web["without"], abs=1)
+    assert web["forecast_reaches_it"] is True
+    assert web["learnt"] is None
+    assert web["slowest_raise"]["latest_start"] < plain()["start"]
+    assert web["extra_pod_hours"] > web["without"] * 1.9
+    columns = web["series"]["columns"]
+    assert len(columns["with"]) == len(columns["without"]) == len(web["series"]["stamps"]) <= 300
+    assert max(columns["with"]) == web["pods"]
+    assert writers.get(EVENTS).json()["items"] == []
+
+
+def test_a_preview_with_an_id_stands_in_the_place_of_the_planned_one(writers: Served) -> None:
+    event = created(writers, factor=5.0)
+    alone = post(writers, {**plain(), "id": event["id"]}, path=f"{EVENTS}/preview").json()
+    beside = post(writers, plain(), path=f"{EVENTS}/preview").json()
+
+    assert alone["items"][0]["pods"] < beside["items"][0]["pods"]
+    assert beside["items"][0]["pods"] == beside["items"][0]["without"]
+    bad = post(writers, {**plain(), "id": "x"}, path=f"{EVENTS}/preview")
+    assert bad.status_code == 400
+
+
+def test_a_preview_of_a_draft_and_of_what_is_over(writers: Served) -> None:
+    draft = post(writers, plain(state="draft"), path=f"{EVENTS}/preview").json()
+    over = post(writers, plain(-9), path=f"{EVENTS}/preview").json()
+    far = post(writers, plain(24 * 20, min_pods=70), path=f"{EVENTS}/preview").json()
+    nobody = post(
+        writers, plain(workloads={"labels": {"team": "none"}}), path=f"{EVENTS}/preview"
+    ).json()
+
+    assert draft["acts"] is False
+    assert draft["items"][0]["pods"] > draft["items"][0]["without"]
+    assert (over["items"], over["occurrences"]) == ([], [])
+    assert far["items"][0]["forecast_reaches_it"] is False
+    assert (far["items"][0]["pods"], far["items"][0]["slowest_raise"]) == (70, None)
+    assert (nobody["items"], nobody["total"]) == ([], 0)
+
+
+def test_a_week_long_event_has_few_enough_points(writers: Served) -> None:
+    end = format_instant(NOW + 7 * 24 * HOUR)
+    found = post(writers, plain(1, end=end), path=f"{EVENTS}/preview").json()["items"][0]
+
+    assert 200 < len(found["series"]["stamps"]) <= 300
+
+
+def test_many_events_are_stored_all_or_none(writers: Served) -> None:
+    good = [plain(hour, name=f"n{hour}") for hour in range(1, 4)]
+    bad = [*good, plain(end=plain()["start"]), {"name": "x"}]
+
+    refused = post(writers, {"events": bad}, path=f"{EVENTS}/bulk")
+    assert refused.status_code == 400
+    assert "event 3: end: must lie behind the start" in refused.json()["detail"]
+    assert "event 4: start: is missing" in refused.json()["detail"]
+    assert writers.get(EVENTS).json()["items"] == []
+
+    tried = post(writers, {"events": good}, path=f"{EVENTS}/bulk?dry_run=true").json()
+    assert (tried["created"], tried["dry_run"]) == (3, True)
+    assert writers.get(EVENTS).json()["items"] == []
+
+    done = post(writers, {"events": good, "reason": "season"}, path=f"{EVENTS}/bulk").json()
+    assert (done["created"], [e["revision"] for e in done["items"]]) == (3, [1, 1, 1])
+    assert len(writers.get(EVENTS).json()["items"]) == 3
+
+
+CALENDAR = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//cup//EN
+BEGIN:VEVENT
+UID:a@cup
+SUMMARY:Semi-final
+DTSTART;TZID=Europe/Paris:20261124T210000
+DTEND;TZID=Europe/Paris:20261124T230000
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def upload(served: Served, content: str | bytes, kind: str, query: str = "") -> Any:
+    head = {**WRITE, "Content-Type": kind}
+    return served.client.post(f"{EVENTS}/bulk?{query}", content=content, headers=head)
+
+
+def test_an_ics_file_is_taken_in_once(writers: Served) -> None:
+    query = "name=cup&kind=football&workloads=web&factor=1.5"
+    first = upload(writers, CALENDAR, "text/calendar; charset=utf-8", query)
+    again = upload(writers, CALENDAR, "text/calendar", query)
+    moved = upload(writers, CALENDAR.replace("T21", "T20"), "text/calendar", query)
+
+    assert (first.status_code, first.json()["created"]) == (200, 1)
+    (event,) = first.json()["items"]
+    assert (event["start"], event["timezone"]) == ("2026-11-24T20:00:00Z", "Europe/Paris")
+    assert (event["factor"], event["source"]) == (1.5, "import:cup")
+    assert (again.json()["created"], again.json()["same"]) == (0, 1)
+    assert (moved.json()["changed"], moved.json()["items"][0]["revision"]) == (1, 2)
+
+
+def test_tables_and_lists_are_taken_in(writers: Served) -> None:
+    rows = "name,kind,start,end,stage\nFinal,football,2026-12-01T20:00Z,2026-12-01T22:00Z,final\n"
+    table = upload(writers, rows, "text/csv", "workloads=all&factor=2")
+    text = "events: [{name: Sale, start: '2026-12-02T10:00Z', end: '2026-12-02T12:00Z'}]"
+    listed = upload(writers, text, "application/yaml", "labels=team=player&min_pods=9")
+
+    assert table.json()["items"][0]["labels"] == {"stage": "final"}
+    assert listed.json()["items"][0]["workloads"] == {"names": [], "labels": {"team": "player"}}
+    assert listed.json()["items"][0]["min_pods"] == 9
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "query", "code", "words"),
+    [
+        ("<!doctype html><html>", "text/calendar", "workloads=all", 400, "is an HTML page"),
+        (CALENDAR[:-20], "text/calendar", "workloads=all", 400, "cut off"),
+        (CALENDAR, "text/calendar", "", 400, "selects nothing"),
+        (CALENDAR, "text/calendar", "workloads=wbe", 400, "did you mean 'web'"),
+        (CALENDAR, "text/calendar", "workloads=all&workloads=web", 400, "stands alone"),
+        (CALENDAR, "text/calendar", "workloads=all&timezone=Mars", 400, "timezone"),
+        (CALENDAR, "text/calendar", "workloads=all&ramp_before=soon", 400, "ramp_before"),
+        (CALENDAR, "text/calendar", f"workloads=all&name={'n' * 45}", 400, "at most 40"),
+        (CALENDAR, "text/calendar", "workloads=all&labels=team", 400, "key=value"),
+        (CALENDAR, "text/calendar", "colour=red", 400, "colour"),
+        (CALENDAR, "image/png", "workloads=all", 415, "text/calendar"),
+        ("name,start\n", "text/csv", "workloads=all", 400, "column end"),
+        ("{]", "application/json", "", 400, "JSON"),
+        ("[" * 100_000, "application/json", "", 400, ""),
+        ('{"events": 1}', "application/json", "", 400, "events"),
+        ('{"events": [], "colour": 1}', "application/json", "", 400, "colour"),
+        (b"\xff\xfe", "text/csv", "workloads=all", 400, "UTF-8"),
+    ],
+)
+def test_a_bad_file_changes_nothing_and_says_why(
+    writers: Served, content: str, kind: str, query: str, code: int, words: str
+) -> None:
+    answer = upload(writers, content, kind, query)
+
+    assert answer.status_code == code
+    assert words in answer.json()["detail"]
+    assert writers.get(EVENTS).json()["items"] == []
+
+
+def test_ten_thousand_events_are_taken_and_one_more_is_not(writers: Served) -> None:
+    head = "name,kind,start,end,workloads\n"
+    rows = [f"n{n},k,2026-12-01T20:00Z,2026-12-01T22:00Z,web\n" for n in range(10_001)]
+
+    too_many = upload(writers, head + "".join(rows), "text/csv")
+    assert too_many.status_code == 413
+    assert "more than 10000 events" in too_many.json()["detail"]
+
+    done = upload(writers, head + "".join(rows[:-1]), "text/csv").json()
+    assert (done["created"], len(done["items"])) == (10_000, 500)
+    assert len(writers.get(f"{EVENTS}?limit=500").json()["items"]) == 500
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"end": "2026-11-23T00:00:00Z"}, "end: must lie behind the start"),
+        ({"timezone": "Europe/Pariss"}, "is no time zone"),
+        ({"rule": "FREQ=SECONDLY"}, "rule"),
+        ({"workloads": ["wbe"]}, "did you mean 'web'"),
+        ({"workloads": []}, "selects nothing"),
+        ({"start": "2026-11-24T21:00:00"}, "start"),
+        ({"start": "1969-12-31T00:00:00Z"}, "1970"),
+        ({"factor": -1}, "factor"),
+        ({"factor": "x1.5"}, "factor: must be a number"),
+        ({"name": "\u0000"}, "control character"),
+        ({"colour": "red"}, "no such field"),
+        ({"reason": 5}, "reason"),
+        ({"reason": "r" * 2001}, "reason"),
+    ],
+)
+def test_an_event_that_cannot_be_is_refused_by_the_field(
+    writers: Served, fields: dict[str, Any], words: str
+) -> None:
+    for path in (EVENTS, f"{EVENTS}/preview"):
+        answer = post(writers, plain(**fields), path=path)
+        if path == EVENTS or "reason" not in fields:
+            assert answer.status_code == 400
+            assert words in answer.json()["detail"]
+    assert writers.get(EVENTS).json()["items"] == []
+
+
+def test_numbers_that_are_none_are_refused(writers: Served) -> None:
+    body = json.dumps(plain(factor=float("nan")))
+    head = {**WRITE, "Content-Type": "application/json"}
+
+    assert writers.client.post(EVENTS, content=body, headers=head).status_code == 400
+
+
+def test_events_of_nobody_are_404(writers: Served) -> None:
+    path = f"{EVENTS}/{UUID(int=5)}"
+
+    assert writers.get(path).status_code == 404
+    assert writers.client.put(path, json=plain(), headers=WRITE).status_code == 404
+    assert writers.client.delete(path, headers=WRITE).status_code == 404
+
+
+def test_an_event_for_an_old_name_acts_on_the_renamed_workload(serve: Serve) -> None:
+    served = serve(workloads=[workload("web", aliases=["shop"]), workload("api")])
+    served.store()
+    answer = post(served, plain(0, workloads=["shop"], min_pods=90), AS_ADMIN)
+
+    assert answer.json()["affects"] == 1
+    assert served.metric().json()["pods"] >= 90
+
+
+def test_the_door_of_the_store_is_shut_and_current_events_still_answer(
+    writers: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = from_plain(plain(-1), uuid4())
+    entry = AuditEntry(NOW, "ada", "create event", "e", "", None, None)
+    writers.stores.events.write([EventWrite(event, entry)])
+    writers.keeper.refresh()
+    writers.stores.database.close()
+    (writers.path.parent / "store.sqlite").unlink()
+    (writers.path.parent / "store.sqlite").mkdir()
+
+    assert writers.get(EVENTS).status_code == 503
+    assert post(writers, plain()).status_code == 503
+    assert len(writers.get(f"{EVENTS}/current").json()["items"]) == 1
+
+
+def test_the_documentation_describes_events(writers: Served) -> None:
+    paths = writers.client.get("/api/v1/openapi.json").json()["paths"]
+
+    body = paths[EVENTS]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"]["rule"]["description"].startswith("RFC 5545")
+    assert "text/calendar" in paths[f"{EVENTS}/bulk"]["post"]["requestBody"]["content"]
+    assert {"get", "put", "delete"} <= paths[f"{EVENTS}/{{identity}}"].keys()
