@@ -20,6 +20,7 @@ from prescaler.adapters.database.scores import DatabaseScores
 from prescaler.adapters.database.upkeep import DatabaseUpkeep
 from prescaler.adapters.database.uplifts import DatabaseUplifts
 from prescaler.adapters.database.workloads import DatabaseWorkloads
+from prescaler.adapters.events.download import read_place
 from prescaler.adapters.events.source import FORMATS
 from prescaler.adapters.memory import MemoryForecasts, MemorySnapshot, MemoryWorkloads
 from prescaler.adapters.memory_demand import MemoryDemand
@@ -229,6 +230,15 @@ def read_events(content: bytes, form: FeedFormat, rules: FeedRules, now: datetim
     return FORMATS[form.value](content, rules, now)
 
 
+def read_file(name: str, path: Path, max_bytes: int) -> bytes:
+    """A file of events, no larger than that.
+
+    Raises:
+        FeedUnreachable, FeedTooLarge
+    """
+    return read_place(name, path, max_bytes)
+
+
 def lore_ports(stores: Stores) -> LorePorts:
     """The calendar, and what past crowds taught."""
     return LorePorts(CalendarReader(stores.events), stores.uplifts)
@@ -306,8 +316,17 @@ def load_serving(workload: Workload, stores: Stores, now: datetime) -> Served:
     Raises:
         StoreError: by its subclass.
     """
+    return load_table([workload], stores, now).get(workload.name)
+
+
+def load_table(workloads: Sequence[Workload], stores: Stores, now: datetime) -> ServingTable:
+    """Workloads as every replica serves them, read from the store once.
+
+    Raises:
+        StoreError: by its subclass.
+    """
     table, snapshot = ServingTable(), MemorySnapshot()
-    start_serving(table, [workload], {})
+    start_serving(table, workloads, {})
     ports = ServingPorts(
         stores.workloads,
         stores.forecasts,
@@ -320,7 +339,7 @@ def load_serving(workload: Workload, stores: Stores, now: datetime) -> Served:
     failure = record.failure or record.events_failure
     if failure is not None:
         raise failure
-    return table.get(workload.name)
+    return table
 
 
 def check_schema(stores: Stores) -> None:

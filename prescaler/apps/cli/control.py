@@ -218,7 +218,7 @@ def _apply(
 ) -> None:
     reason, end, author = said
     ports = ControlPorts(clock(), opened.stores.workloads, opened.stores.controls)
-    control = doing(opened.served, Change(author or _who(), reason, end, None), ports)
+    control = doing(opened.served, Change(author or who(), reason, end, None), ports)
     if as_json:
         print_json(control_json(control))
         return
@@ -229,7 +229,8 @@ def _apply(
     OUT.print(f"{name}: {parts or 'as in the file'}", markup=False, highlight=False)
 
 
-def _who() -> str:
+def who() -> str:
+    """Who is logged in, for the audit."""
     try:
         return f"{getpass.getuser()} (command line)"
     except (KeyError, OSError):

@@ -15,6 +15,7 @@ from prescaler.apps.cli import (
     control,
     database,
     demo,
+    events,
     forecast,
     history,
     keda,
@@ -26,6 +27,8 @@ from prescaler.config import InvalidConfiguration
 from prescaler.config.environment import Environment, LogFormat
 from prescaler.core.errors import (
     ConfigurationError,
+    FeedNotUnderstood,
+    FeedTooLarge,
     PrescalerError,
     RequestError,
     SourceError,
@@ -36,6 +39,8 @@ DONE, NO, USAGE, CONFIGURATION, SOURCE, STORE, DEFECT, INTERRUPTED = 0, 1, 2, 3,
 
 _CODES: Final[tuple[tuple[type[PrescalerError], int], ...]] = (
     (ConfigurationError, CONFIGURATION),
+    (FeedNotUnderstood, USAGE),
+    (FeedTooLarge, USAGE),
     (SourceError, SOURCE),
     (StoreError, STORE),
     (RequestError, USAGE),
@@ -58,6 +63,7 @@ backfill.register(app)
 backtest.register(app)
 keda.register(app)
 control.register(app)
+events.register(app)
 move_in.register(app)
 demo.register(app)
 

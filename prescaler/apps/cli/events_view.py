@@ -1,0 +1,119 @@
+"""Planned events as a terminal shows them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from rich.table import Table
+from rich.text import Text
+
+from prescaler.apps.api.event_shapes import import_json
+from prescaler.apps.cli.options import ERR, OUT, print_json
+from prescaler.core.durations import format_duration
+from prescaler.core.event_book import occurrences
+from prescaler.core.planned import EventState, Occurrence, PlannedEvent, Selection
+from prescaler.usecases.import_events import ImportRecord
+from prescaler.usecases.preview_event import Preview
+
+_YEAR = timedelta(days=366)
+_SHOWN = 20
+
+
+def show_list(found: Sequence[PlannedEvent], start: datetime) -> None:
+    """One line an event, in its own civil time."""
+    if not found:
+        OUT.print("nothing is planned")
+        return
+    table = Table("id", "when", "name", "kind", "workloads", "effect", "repeats", "state", "from")
+    for event in found:
+        state = event.state.value
+        table.add_row(
+            *(str(event.id)[:8], _when(event, start), Text(event.name), event.kind),
+            *(Text(_about(event.selection)), _effect(event), Text(event.rule or "")),
+            *(state if event.state is not EventState.CONFIRMED else "", event.source),
+        )
+    OUT.print(table)
+
+
+def event_line(event: PlannedEvent) -> str:
+    """An event in a line."""
+    about = _about(event.selection)
+    times = _span(Occurrence(event, event.start, event.end))
+    return f"{event.name} ({event.kind}), {times}, {about}, {_effect(event)}, id {event.id}"
+
+
+def show_previews(found: Sequence[Preview], event: PlannedEvent) -> None:
+    """What an event does to the plans."""
+    if not found:
+        OUT.print("no plan to show: it is over, or no workload is meant", highlight=False)
+        return
+    table = Table("workload", "pods without", "with", "at", "pod-hours more", "latest start", "")
+    for column in (1, 2, 4):
+        table.columns[column].justify = "right"
+    for one in found:
+        start = one.coming.latest_start.astimezone(event.timezone) if one.coming else None
+        table.add_row(
+            *(one.served.workload.name, str(one.without), str(one.pods)),
+            f"{one.at.astimezone(event.timezone):%a %d %b %H:%M}",
+            *(
+                f"{one.extra_pod_hours:.1f}",
+                f"{start:%H:%M:%S}" if start else "-",
+                Text(_remark(one)),
+            ),
+        )
+    OUT.print(table)
+
+
+def _remark(found: Preview) -> str:
+    """What somebody should know about the comparison."""
+    if found.late is not None:
+        late = format_duration(found.late.late_by)
+        return f"{late} too late already; would help: {found.late.helps[-1]}"
+    if not found.known:
+        return "declared floors only: the forecast does not reach that far yet"
+    if found.learnt is not None:
+        names = ", ".join(one.name for one in found.learnt.evidence[:3])
+        return f"learnt: x{found.learnt.suggested():.2f}, from {names}"
+    return "as declared: nothing is learnt of its kind yet"
+
+
+def show_import(record: ImportRecord, *, dry_run: bool, as_json: bool) -> None:
+    """What an import did, or would do."""
+    if as_json:
+        print_json(import_json(record, dry_run=dry_run))
+        return
+    for what, events in (("new", record.created), ("changed", record.changed)):
+        for event in events[:_SHOWN]:
+            OUT.print(f"{what}: {event_line(event)}", markup=False, highlight=False)
+        if len(events) > _SHOWN:
+            OUT.print(f"{what}: and {len(events) - _SHOWN} more", highlight=False)
+    counts = f"{len(record.created)} new, {len(record.changed)} changed, {record.same} as they were"
+    ERR.print(f"{'nothing stored: ' if dry_run else ''}{counts}", highlight=False)
+
+
+def _when(event: PlannedEvent, start: datetime) -> str:
+    """The next occurrence from an instant on, else the event's own times."""
+    found = next((o for o in occurrences(event, start, start + _YEAR) if o.end > start), None)
+    return _span(found or Occurrence(event, event.start, event.end))
+
+
+def _span(occurrence: Occurrence) -> str:
+    zone = occurrence.event.timezone
+    first, last = occurrence.start.astimezone(zone), occurrence.end.astimezone(zone)
+    day = "" if last.date() == first.date() else f"{last:%a %d %b} "
+    return f"{first:%a %d %b %Y %H:%M} to {day}{last:%H:%M} {zone.key}"
+
+
+def _about(chosen: Selection) -> str:
+    if chosen.everything:
+        return "all"
+    return ", ".join([*sorted(chosen.names), *(f"{k}={v}" for k, v in chosen.labels.items())])
+
+
+def _effect(event: PlannedEvent) -> str:
+    effect = event.effect
+    parts = [f"x{effect.factor:g}"] if effect.factor is not None else []
+    parts += [f"+{effect.added:g}"] if effect.added else []
+    parts += [f">= {effect.min_pods} pods"] if effect.min_pods else []
+    if effect.min_pods_factor is not None:
+        parts.append(f"x{effect.min_pods_factor:g} of the windows")
+    return ", ".join(parts) or "as learnt"
