@@ -1,7 +1,7 @@
 """Lay what was forecast, planned and served beside what came: the chart of a workload."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,6 +10,7 @@ import numpy as np
 from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.calendar import civil_slots
 from prescaler.core.errors import BadParameter
+from prescaler.core.events import EventEffect, with_events
 from prescaler.core.forecast import Forecast
 from prescaler.core.gaps import gaps as find_gaps
 from prescaler.core.instants import floor_to, from_epoch, to_epoch
@@ -18,6 +19,8 @@ from prescaler.core.quantiles import MEDIAN, QUANTILES
 from prescaler.core.series import coarsen
 from prescaler.core.spans import Span as Stretch
 from prescaler.ports import DecisionStore, DemandStore, ForecastStore
+from prescaler.usecases.crowd_lore import Lore, busy_spans
+from prescaler.usecases.past_crowds import PastCrowds
 from prescaler.usecases.review import Columns, Span
 from prescaler.usecases.serve_metric import Served
 
@@ -37,6 +40,7 @@ class LookBackPorts:
     demand: DemandStore
     forecasts: ForecastStore
     decisions: DecisionStore
+    crowds: PastCrowds = field(default_factory=PastCrowds)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class Question:
 def chart(served: Served, ports: LookBackPorts, asked: Question, now: datetime) -> Columns:
     """Actual demand, forecast, plan and answers on one grid.
 
-    Columns: `actual`, `peak` (mean and maximum of what was observed), `q0.05` ... `q0.95`, `naive`,
+    Columns: `actual`, `peak` (mean and maximum of what was observed), `q0.05` ... `q0.95` (planned
+    events included, as they were known by then), `ordinary` (the median without them), `naive`,
     `plan` (from now, or from `as_of`), `served`, `would_serve` (the highest in the step).
 
     Raises:
@@ -67,10 +72,28 @@ def chart(served: Served, ports: LookBackPorts, asked: Question, now: datetime) 
     stamps = _grid(span)
     forecasts = _forecasts(served, ports.forecasts, asked, now)
     columns = _observed(served, ports.demand, span, stamps, now)
-    columns |= _said(forecasts, stamps, asked.lead)
-    columns["plan"] = _planned(served, forecasts, asked, stamps, now)
+    effects = acting(served, ports, asked, now)
+    columns |= _said(forecasts, stamps, asked, effects)
+    columns["plan"] = _planned(served, forecasts, asked, stamps, now, effects)
     columns |= _answered(served, ports.decisions, span, stamps, now)
     return Columns(stamps, span.step, columns)
+
+
+def acting(
+    served: Served, ports: LookBackPorts, asked: Question, now: datetime
+) -> tuple[EventEffect, ...]:
+    """Planned events that act in the span asked about, as they were known by then."""
+    known_at, span = asked.as_of or now, asked.span
+    return ports.crowds.effects(served, span.start, span.end, known_at, ahead=asked.as_of is None)
+
+
+def medians(served: Served, ports: LookBackPorts, stamps: IntArray, now: datetime) -> FloatArray:
+    """[N] what the forecast in force says of even instants, planned events included."""
+    forecast, step = served.state.forecast, served.workload.forecast.step
+    if forecast is None or not len(stamps):
+        return np.full(len(stamps), np.nan)
+    asked = Question(Span(from_epoch(int(stamps[0])), from_epoch(int(stamps[-1])) + step, step))
+    return _said([forecast], stamps, asked, acting(served, ports, asked, now))["q0.5"]
 
 
 def residuals(
@@ -78,12 +101,17 @@ def residuals(
 ) -> tuple[FloatArray, IntArray]:
     """[7, 24] sum of (actual - median) over the sum of actuals, by local weekday and hour; counts.
 
-    Above 0: more came than the median said. NaN where nothing can be compared.
+    Above 0: more came than the median said. NaN where nothing can be compared. Planned crowds are
+    left out: they are judged event by event.
     """
     stamps = _grid(span)
     asked = Question(span, None, lead)
-    said = _said(_forecasts(served, ports.forecasts, asked, now), stamps, lead)
+    said = _said(_forecasts(served, ports.forecasts, asked, now), stamps, asked)
     actual = _observed(served, ports.demand, span, stamps, now)["actual"]
+    book = ports.crowds.book(served, span.start)
+    lore = Lore(book, served.state.uplift.model if served.state.uplift else None)
+    for begins, ends in busy_spans(lore, served.workload, span.start, span.end):
+        actual[slice(*np.searchsorted(stamps, [to_epoch(begins), to_epoch(ends)]))] = np.nan
     zone = served.workload.forecast.timezone
     slots = civil_slots(from_epoch(int(stamps[0])), span.step, len(stamps), zone)
     hour = slots.slot * _SLOTS // slots.slots
@@ -146,20 +174,67 @@ def _forecasts(
 
 
 def _said(
-    forecasts: Sequence[Forecast], stamps: IntArray, lead: timedelta
+    forecasts: Sequence[Forecast],
+    stamps: IntArray,
+    asked: Question,
+    effects: Sequence[EventEffect] = (),
 ) -> dict[str, FloatArray]:
-    """Of each instant what the newest forecast said that is at least `lead` older."""
-    table = np.full((len(stamps), len(SHOWN) + 1), np.nan)
-    for forecast in forecasts:
-        seconds = int(forecast.step.total_seconds())
-        first = to_epoch(forecast.first_valid_at)
-        begin = max(first, to_epoch(forecast.cutoff + lead))
+    """Of each instant what the newest forecast said that is at least `lead` older.
+
+    effects: of planned events, which lift the quantiles.
+    """
+    chosen = _newest(forecasts, stamps, asked.lead)
+    table = np.full((len(stamps), len(QUANTILES)), np.nan)
+    ordinary, naive = np.full(len(stamps), np.nan), np.full(len(stamps), np.nan)
+    for number in np.unique(chosen[chosen >= 0]).tolist():
+        forecast, at = forecasts[number], np.flatnonzero(chosen == number)
+        row = (stamps[at] - to_epoch(forecast.first_valid_at)) // _seconds(forecast.step)
+        values = forecast.values[row].astype(np.float64)
+        ordinary[at], naive[at] = values[:, MEDIAN], forecast.naive[row]
+        table[at] = _lifted(effects, stamps[at], asked.span.step, values, forecast.cutoff)
+    columns = {f"q{q}": table[:, i] for q, i in zip(SHOWN, _INDEX, strict=True)}
+    return {**columns, "ordinary": ordinary, "naive": naive}
+
+
+def _newest(forecasts: Sequence[Forecast], stamps: IntArray, lead: timedelta) -> IntArray:
+    """[N] number of the newest forecast that counts at each instant, -1 = none."""
+    chosen = np.full(len(stamps), -1, dtype=np.int64)
+    for number, forecast in enumerate(forecasts):
+        begin = max(to_epoch(forecast.first_valid_at), to_epoch(forecast.cutoff + lead))
         low, high = np.searchsorted(stamps, [begin, to_epoch(forecast.valid_until)])
-        row = (stamps[low:high] - first) // seconds
-        table[low:high, :-1] = forecast.values[row][:, _INDEX]
-        table[low:high, -1] = forecast.naive[row]
-    names = [*(f"q{quantile}" for quantile in SHOWN), "naive"]
-    return {name: table[:, i] for i, name in enumerate(names)}
+        chosen[low:high] = number
+    return chosen
+
+
+def _lifted(
+    effects: Sequence[EventEffect],
+    stamps: IntArray,
+    step: timedelta,
+    values: FloatArray,
+    cutoff: datetime,
+) -> FloatArray:
+    """[N, Q] quantiles with the events that act at these instants."""
+    near = [
+        (effect, low, high)
+        for effect in effects
+        for low, high in [
+            np.searchsorted(stamps, [to_epoch(effect.begins), to_epoch(effect.fades_until)])
+        ]
+        if low < high
+    ]
+    if not near:
+        return values
+    busy = np.zeros(len(stamps), dtype=bool)
+    for _, low, high in near:
+        busy[low:high] = True
+    at = stamps[busy]
+    acting = [effect for effect, _, _ in near]
+    values[busy] = with_events(acting, at, at + _seconds(step), values[busy], cutoff)
+    return values
+
+
+def _seconds(step: timedelta) -> int:
+    return int(step.total_seconds())
 
 
 def _planned(
@@ -168,6 +243,7 @@ def _planned(
     asked: Question,
     stamps: IntArray,
     now: datetime,
+    effects: Sequence[EventEffect],
 ) -> FloatArray:
     """The plan from the present on, or as it was at `as_of`."""
     begin = asked.as_of or now
@@ -178,7 +254,6 @@ def _planned(
     if asked.as_of is None:
         curve = served.plan(np.maximum(stamps[ahead], to_epoch(begin)), now)
     else:
-        effects = served.effects(asked.span.start, asked.span.end, begin)
         forecast = forecasts[-1] if forecasts else None
         curve = plan(forecast, effects, served.policy, stamps[ahead])
     load[ahead] = np.where(curve.covered | (curve.load > 0), curve.load, np.nan)

@@ -25,6 +25,7 @@ PAGES = (
     "/workloads/web/decisions",
     "/workloads/web/accuracy",
     "/workloads/web/scaledobject",
+    "/event-curves",
     "/audit",
 )
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"

@@ -14,7 +14,15 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from prescaler.apps.pages.render import chart_folder
 from tests.support.ports import free_port
 from tests.support.processes import PrescalerProcess, wait_for
-from tests.support.reviewed import KEYS, Filler, evening, synthetic, workload
+from tests.support.reviewed import (
+    KEYS,
+    Filler,
+    evening,
+    invented_matches,
+    matches,
+    synthetic,
+    workload,
+)
 
 TRACES = os.environ.get("TRACES", "")
 KICK_OFF = "1998-06-30T19:35:00Z"
@@ -87,11 +95,13 @@ def _fill(config: Path) -> None:
     filler = Filler(config, datetime.now(UTC))
     trace = Path(TRACES) / "wc98_web.csv.gz"
     if TRACES and trace.exists():
-        demand = evening(trace, datetime.now(UTC), 28, KICK_OFF)
+        demand = evening(trace, filler.now, 28, KICK_OFF)
+        planned = matches(trace.with_name("wc98_events.csv"), filler.now, KICK_OFF)
     else:
         print("no TRACES: the evenings are invented")  # noqa: T201 - said once, as everywhere
-        demand = synthetic(28, 20_000.0, 1)
-    filler.fill("web-player", demand, weeks_of_forecasts=3.5)
+        demand, planned = synthetic(28, 20_000.0, 1), invented_matches(filler.now)
+    filler.fill("web-player", demand, weeks_of_forecasts=3.5, planned=planned)
+    filler.judged("web-player")
     filler.fill("checkout", synthetic(3, 300.0, 2), weeks_of_forecasts=0.2)
     filler.deaf("ingest")
     filler.too_young("newborn")

@@ -22,6 +22,7 @@ PAGES = (
     f"{WEB}/scaledobject",
     "/events",
     "/event-form",
+    "/event-curves",
     "/audit",
 )
 LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in (WIDE, PHONE)]

@@ -1,6 +1,7 @@
 """A store with weeks of demand, forecasts and decisions in it, for pages to show."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ import yaml
 from prescaler.config import load_settings
 from prescaler.core.arrays import FloatArray
 from prescaler.core.control import Authored, Control, Override
+from prescaler.core.event_book import occurrences
 from prescaler.core.event_records import EventWrite
 from prescaler.core.event_text import from_plain
 from prescaler.core.forecast import Forecast, storable
-from prescaler.core.instants import floor_to, to_epoch
+from prescaler.core.history import History
+from prescaler.core.instants import floor_to, format_instant, parse_instant, to_epoch
 from prescaler.core.planned import PlannedEvent
 from prescaler.core.records import (
     AuditEntry,
@@ -27,8 +30,10 @@ from prescaler.core.records import (
     SourceFailure,
 )
 from prescaler.core.series import Series, coarsen
+from prescaler.core.uplift import UpliftModel
 from prescaler.core.workload import Workload
-from prescaler.wiring import Stores, open_stores, upgrade_schema
+from prescaler.usecases.score_forecasts import ScorePorts, score_forecasts
+from prescaler.wiring import Stores, lore_ports, open_stores, upgrade_schema
 from tests.support.builders import MINUTE, STEP
 
 HORIZON = 600
@@ -83,6 +88,38 @@ def evening(trace: Path, now: datetime, days: int, last: str) -> FloatArray:
     return np.asarray(played.to_numpy(), dtype=np.float64)
 
 
+def matches(calendar: Path, now: datetime, last: str) -> list[dict[str, Any]]:
+    """The calendar of the World Cup, moved as `evening` moves its demand."""
+    table = pd.read_csv(calendar)
+    later = floor_to(now, STEP) - parse_instant(last)
+    return [
+        {
+            "name": name,
+            "kind": kind,
+            "start": format_instant(parse_instant(start) + later),
+            "end": format_instant(parse_instant(end) + later),
+        }
+        for name, kind, start, end in zip(
+            *(table[column] for column in ("name", "kind", "start", "end")), strict=True
+        )
+    ]
+
+
+def invented_matches(now: datetime) -> list[dict[str, Any]]:
+    """An evening every third day, four weeks back and two ahead."""
+    first = floor_to(now, timedelta(days=1)) - timedelta(days=27) + timedelta(hours=19)
+    starts = [first + timedelta(days=3 * number) for number in range(14)]
+    return [
+        {
+            "name": f"Match {number + 1}",
+            "kind": "football",
+            "start": format_instant(start),
+            "end": format_instant(start + timedelta(minutes=110)),
+        }
+        for number, start in enumerate(starts)
+    ]
+
+
 def synthetic(days: float, level: float, seed: int) -> FloatArray:
     """[N] demand by the minute: a day, an evening peak, weekends, noise."""
     minutes = np.arange(int(days * 1440))
@@ -108,20 +145,31 @@ class Filler:
         """Give the store back."""
         self.stores.database.close()
 
-    def fill(self, name: str, demand: FloatArray, *, weeks_of_forecasts: float = 4.0) -> None:
-        """Demand up to now, a forecast every hour or six, and the answers of two days."""
+    def fill(
+        self,
+        name: str,
+        demand: FloatArray,
+        *,
+        weeks_of_forecasts: float = 4.0,
+        planned: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """Demand up to now, a forecast every hour or six, and the answers of two days.
+
+        planned: events, forecast apart from ordinary demand and by what those before taught.
+        """
         one = self._workload(name)
         version = self.stores.workloads.ensure(one, self.now)
         start = self.now - len(demand) * MINUTE
         series = Series(start, MINUTE, demand, demand)
         self.stores.demand.append(version, series)
-        path = _Path(coarsen(series, STEP))
+        seen = coarsen(series, STEP)
+        path = _Path(replace(seen, mean=self._evenings(one, version, seen, planned)), seen)
         age = timedelta(weeks=weeks_of_forecasts)
         while age > timedelta(0):
             self._forecast(version, path, self.now - age)
             age -= HOUR if age <= timedelta(days=7) else 6 * HOUR
         newest = self._forecast(version, path, self.now)
-        self._answers(version, path, one, newest)
+        self._answers(version, _Path(seen, seen), one, newest)
 
     def latest_only(self, names: Sequence[str]) -> None:
         """Nothing but a newest forecast, for many workloads."""
@@ -131,7 +179,8 @@ class Filler:
             demand = synthetic(2, level, number)
             series = Series(self.now - 2880 * MINUTE, MINUTE, demand, demand)
             self.stores.demand.append(version, series)
-            path = _Path(coarsen(series, STEP))
+            seen = coarsen(series, STEP)
+            path = _Path(seen, seen)
             self._forecast(version, path, self.now, ratio=0.35 + (number % 17) / 20)
 
     def without_forecast(self, name: str, status: RunStatus) -> None:
@@ -157,6 +206,37 @@ class Filler:
         entry = AuditEntry(at, "will", "create event", f"event {event.id}", "plan", None, None)
         (stored,) = self.stores.events.write([EventWrite(event, entry)])
         return stored
+
+    def _evenings(
+        self,
+        one: Workload,
+        version: HistoryVersion,
+        seen: Series,
+        planned: Sequence[dict[str, Any]],
+    ) -> FloatArray:
+        """Store events and what they have taught; gives demand [N] as it was without them."""
+        events = [
+            self.event(**{"timezone": "Europe/Paris", "workloads": {"names": [one.name]}, **plain})
+            for plain in planned
+        ]
+        if not events:
+            return seen.mean
+        settings = one.forecast
+        history = History.of(seen, settings.timezone, HORIZON, settings.country)
+        model = UpliftModel.empty(STEP, settings.timezone, settings.country)
+        found = [o for event in events for o in occurrences(event, seen.start, self.now)]
+        crowds = model.crowds(found)
+        learnt = model.learned(history, crowds)
+        self.stores.uplifts.put(version, learnt, self.now)
+        return learnt.ordinary(history, crowds).calm.demand
+
+    def judged(self, name: str) -> None:
+        """Every stored forecast of a workload, scored."""
+        one = self._workload(name)
+        version = self.stores.workloads.ensure(one, self.now)
+        ports = ScorePorts(self.stores.demand, self.stores.scores, lore_ports(self.stores))
+        while score_forecasts(one, version, ports, self.now).more:
+            pass
 
     def overridden(self, name: str, reason: str) -> None:
         """A person's own value."""
@@ -225,13 +305,14 @@ class Filler:
 class _Path:
     """Demand in steps, and what a forecaster that copies the past would say."""
 
-    def __init__(self, series: Series) -> None:
+    def __init__(self, series: Series, seen: Series) -> None:
         self.series = series
+        self.seen = seen
         self.first = to_epoch(series.start)
 
     def at(self, stamp: datetime) -> float:
         """Demand in the step of a stamp."""
-        return float(np.nan_to_num(self.series.mean[self.series.index_of(stamp)]))
+        return float(np.nan_to_num(self.seen.mean[self.series.index_of(stamp)]))
 
     def ahead(self, stamp: datetime) -> float:
         """The highest demand of the next half hour."""

@@ -16,7 +16,7 @@ from prescaler.core.durations import format_duration, parse_duration
 from prescaler.core.events import EventEffect
 from prescaler.core.instants import format_instant, from_epoch
 from prescaler.core.spans import Span as Gap
-from prescaler.usecases.look_back import Question, chart, gaps, residuals
+from prescaler.usecases.look_back import Question, acting, chart, gaps, residuals
 from prescaler.usecases.review import Columns, Span
 
 router = APIRouter(prefix="/api/v1/workloads/{name}", tags=["review"], dependencies=documented)
@@ -46,8 +46,9 @@ def show_chart(  # noqa: PLR0913, PLR0917 - one argument a parameter of the quer
     start, end = first or now - timedelta(days=3), to or now + timedelta(days=1)
     spacing = parse_duration(step) if step else served.workload.forecast.step
     asked = Question(Span(start, end, spacing), as_of, parse_duration(lead))
-    found = _chart_json(chart(served, context.look_back_ports(), asked, now))
-    found["events"] = [event_json(effect) for effect in served.effects(start, end, now)]
+    ports = context.look_back_ports()
+    found = _chart_json(chart(served, ports, asked, now))
+    found["events"] = [event_json(effect) for effect in acting(served, ports, asked, now)]
     return packed(request, found)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -20,6 +21,8 @@ from prescaler.ports import Clock
 from prescaler.usecases.change_control import ControlPorts
 from prescaler.usecases.change_events import EventPorts
 from prescaler.usecases.look_back import LookBackPorts
+from prescaler.usecases.past_crowds import PastCrowds
+from prescaler.usecases.read_calendar import CalendarReader
 from prescaler.usecases.review_pods import PodReview
 from prescaler.usecases.serve_metric import Served, ServingTable
 from prescaler.usecases.survey import Survey
@@ -57,7 +60,13 @@ class ApiContext:
 
     def look_back_ports(self) -> LookBackPorts:
         """What looking back needs."""
-        return LookBackPorts(self.stores.demand, self.stores.forecasts, self.stores.decisions)
+        stores = self.stores
+        return LookBackPorts(stores.demand, stores.forecasts, stores.decisions, self._past_crowds)
+
+    @cached_property
+    def _past_crowds(self) -> PastCrowds:
+        """What past events looked like beforehand, worked out once for all who look."""
+        return PastCrowds(CalendarReader(self.stores.events))
 
 
 def _context(request: Request) -> ApiContext:

@@ -10,6 +10,7 @@ from starlette.types import Scope
 from prescaler.apps.pages import (
     actions,
     audit,
+    curves,
     event_forms,
     events,
     overview,
@@ -20,7 +21,7 @@ from prescaler.apps.pages import (
 from prescaler.apps.pages.gate import error_page
 from prescaler.apps.pages.render import STATIC
 
-_ROUTERS = (sign_in, overview, workload, workload_tabs, actions, event_forms, events, audit)
+_ROUTERS = (sign_in, overview, workload, workload_tabs, actions, curves, event_forms, events, audit)
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 

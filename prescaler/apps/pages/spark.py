@@ -1,7 +1,6 @@
 """A sparkline as the points of three SVG shapes; what a browser needs no script for."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,10 +64,3 @@ def _runs(x: FloatArray, y: FloatArray) -> tuple[str, ...]:
 
 def _points(points: list[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-
-
-def polyline(values: Sequence[float], top: float) -> str:
-    """Points of a line over the whole width; 0 lies at the bottom, `top` at the top."""
-    heights = _y(np.asarray(values, dtype=np.float64), top or 1.0)
-    places = np.linspace(0.0, WIDTH, len(values))
-    return _points(list(zip(places.tolist(), heights.tolist(), strict=True)))

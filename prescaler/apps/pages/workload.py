@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
-from prescaler.apps.api.context import Context
+from prescaler.apps.api.context import ApiContext, Context
 from prescaler.apps.api.review_routes import From, To
 from prescaler.apps.pages.banner import warnings
 from prescaler.apps.pages.gate import PageRoute, Shown, Viewer
@@ -18,8 +18,10 @@ from prescaler.core.explain import explain
 from prescaler.core.forecast import BUCKETS, Forecast
 from prescaler.core.hpa import pods_for
 from prescaler.core.instants import floor_to, format_instant, to_epoch
+from prescaler.core.plan import PLAN_STAGES
 from prescaler.core.policy import Mode
 from prescaler.usecases.log_decisions import logged
+from prescaler.usecases.look_back import medians
 from prescaler.usecases.serve_metric import Served
 from prescaler.usecases.survey import next_peak
 
@@ -28,6 +30,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _HOUR: Final = timedelta(hours=1)
 _ROWS: Final = 24
 _AHEAD: Final = timedelta(hours=48)
+_WITH_EVENTS: Final = PLAN_STAGES.index("event")
 
 RANGES: Final[Mapping[str, tuple[timedelta, timedelta]]] = {
     "6h": (timedelta(hours=6), timedelta(hours=6)),
@@ -97,7 +100,8 @@ def workload_page(  # noqa: PLR0913, PLR0917 - one argument a parameter of the q
         "control": served.state.control.at(now),
         "forecast": served.state.forecast,
         "peak": next_peak(served, now),
-        "hours": _hours(served, now),
+        "hours": _hours(served, context, now),
+        "expected": _expected(served, context, now),
         "ranges": RANGES,
         "shown": shown,
         "span_from": format_instant(first) if first and to and first < to else None,
@@ -117,12 +121,13 @@ def workload_page(  # noqa: PLR0913, PLR0917 - one argument a parameter of the q
     return page(request, "workload.html", session, values)
 
 
-def _hours(served: Served, now: datetime) -> list[Hour]:
+def _hours(served: Served, context: ApiContext, now: datetime) -> list[Hour]:
     """The next day, hour by hour; of each the highest that is forecast and planned."""
     first = floor_to(now, _HOUR)
     step = int(served.workload.forecast.step.total_seconds())
     per_hour = max(1, int(_HOUR.total_seconds()) // step)
     stamps = to_epoch(first) + step * np.arange(_ROWS * per_hour, dtype=np.int64)
+    said = medians(served, context.look_back_ports(), stamps, now).reshape(_ROWS, per_hour)
     stamps = np.maximum(stamps, to_epoch(now))
     curve = served.plan(stamps, now)
     load = curve.load.reshape(_ROWS, per_hour).max(axis=1)
@@ -130,13 +135,20 @@ def _hours(served: Served, now: datetime) -> list[Hour]:
     return [
         Hour(
             at=first + row * _HOUR,
-            median=_highest(parts[row, :, 0]),
-            high=_highest(parts[row, :, 1]),
+            median=_highest(said[row]),
+            high=_highest(parts[row, :, _WITH_EVENTS]),
             planned=float(load[row]),
             pods=pods_for(float(load[row]), served.policy.target),
         )
         for row in range(_ROWS)
     ]
+
+
+def _expected(served: Served, context: ApiContext, now: datetime) -> float | None:
+    """The median about now, planned events included."""
+    at = to_epoch(floor_to(now, served.workload.forecast.step))
+    ports = context.look_back_ports()
+    return _highest(medians(served, ports, np.array([at], dtype=np.int64), now))
 
 
 def _acting(served: Served, now: datetime) -> list[EventEffect]:

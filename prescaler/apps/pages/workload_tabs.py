@@ -11,10 +11,11 @@ from prescaler.apps.api.chart_routes import list_gaps, show_residuals
 from prescaler.apps.api.context import Context
 from prescaler.apps.api.crowd_routes import show_uplifts
 from prescaler.apps.api.review_routes import list_decisions, show_scaledobject
-from prescaler.apps.api.trust_routes import show_accuracy
+from prescaler.apps.api.trust_routes import show_accuracy, show_trust
+from prescaler.apps.pages.curves import learnt
 from prescaler.apps.pages.gate import PageRoute, Shown, Viewer
 from prescaler.apps.pages.render import page
-from prescaler.apps.pages.spark import polyline
+from prescaler.apps.pages.trend import trends
 from prescaler.core.errors import BadParameter
 from prescaler.core.forecast import BUCKETS
 from prescaler.core.instants import parse_instant
@@ -72,14 +73,17 @@ def decisions_panel(
 def accuracy_panel(request: Request, context: Context, session: Viewer, served: Shown) -> Response:
     """Where the forecast errs, hour by hour of the week, and where history has holes."""
     found = show_residuals(served, context)
+    scores = show_accuracy(served, context)
     holes = list_gaps(served, context)["items"]
     values = {
         "w": served.workload,
         "zone": served.workload.forecast.timezone,
         "tab": "accuracy",
-        "scores": show_accuracy(served, context),
+        "scores": scores,
         "uplifts": show_uplifts(served)["items"],
-        "polyline": polyline,
+        "learnt": learnt,
+        "trends": trends(scores),
+        "trust": show_trust(served, context),
         "buckets": list(BUCKETS),
         "residuals": found,
         "seen": int(np.sum(found["count"])),

@@ -49,6 +49,7 @@
     { key: "q0.05", of: "outer" }, { key: "q0.95", of: "outer" },
     { key: "q0.25", of: "inner" }, { key: "q0.75", of: "inner" },
     { key: "naive", of: "naive" },
+    { key: "ordinary", of: "ordinary" },
     { key: "would_serve", of: "would" },
     { key: "actual", of: "actual" },
     { key: "q0.5", of: "median" },
@@ -65,6 +66,7 @@
     { key: "plan", label: "plan", ink: "plan", swatch: "dash", on: true, read: ["plan"], pods: true },
     { key: "pods", label: "pods ready", ink: "good", swatch: "", on: true, read: ["ready"], count: true },
     { key: "would", label: "mode active", ink: "muted", swatch: "dash", on: false, read: ["would_serve"], pods: true },
+    { key: "ordinary", label: "median without events", ink: "accent", swatch: "dots", on: false, read: ["ordinary"] },
     { key: "naive", label: "naive", ink: "muted", swatch: "dots", on: false, read: ["naive"] },
   ];
   const shown = Object.fromEntries(SWITCHES.map((s) => [s.key, s.on]));
@@ -73,6 +75,7 @@
   const drawn = {
     outer: () => ({ stroke: "transparent", width: 0 }),
     inner: () => ({ stroke: "transparent", width: 0 }),
+    ordinary: () => ({ stroke: colour("accent"), width: 1.1, dash: [2, 3] }),
     naive: () => ({ stroke: colour("muted"), width: 1, dash: [2, 3] }),
     would: () => ({ stroke: colour("muted"), width: 1.2, dash: [6, 3], paths: stepped }),
     actual: () => ({ stroke: colour("text"), width: 1.4 }),
