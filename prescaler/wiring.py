@@ -45,7 +45,6 @@ from prescaler.ports import (
     DemandSource,
     DemandStore,
     EventStore,
-    FeedStore,
     ForecastStore,
     JobStore,
     Leadership,
@@ -55,6 +54,7 @@ from prescaler.ports import (
     UpliftStore,
     WorkloadStore,
 )
+from prescaler.ports.events import FeedStore
 from prescaler.ports.upkeep import UpkeepStore
 from prescaler.usecases.crowd_lore import LorePorts
 from prescaler.usecases.forecast_workload import ForecastPorts

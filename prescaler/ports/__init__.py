@@ -11,7 +11,7 @@ from uuid import UUID
 from prescaler.core.arrays import IntArray
 from prescaler.core.control import Control, LastValid
 from prescaler.core.engine import ModelState
-from prescaler.core.event_records import EventQuery, EventWrite, FeedKey, FeedStatus
+from prescaler.core.event_records import EventQuery, EventWrite, FeedKey
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.jobs import STALE_AFTER, Job, JobKind, JobState
 from prescaler.core.lead_time import MeasuredStarts
@@ -451,18 +451,6 @@ class UpliftStore(Protocol):
 
     def learned(self) -> Mapping[int, datetime]:
         """When each version's was stored, by version id."""
-        ...
-
-
-class FeedStore(Protocol):
-    """How the feeds of events are doing."""
-
-    def all(self) -> Mapping[str, FeedStatus]:
-        """The newest fetch of every feed, by name."""
-        ...
-
-    def note(self, status: FeedStatus) -> None:
-        """Replace what is known of a feed."""
         ...
 
 

@@ -1,9 +1,10 @@
 """Where planned events come from that others keep."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from prescaler.core.event_records import FoundEvents
+from prescaler.core.event_records import FeedStatus, FoundEvents
 
 
 class EventSource(Protocol):
@@ -15,4 +16,16 @@ class EventSource(Protocol):
         Raises:
             FeedError: by its subclass, which says what to do. Nothing that was known is touched.
         """
+        ...
+
+
+class FeedStore(Protocol):
+    """How the feeds of events are doing."""
+
+    def all(self) -> Mapping[str, FeedStatus]:
+        """The newest fetch of every feed, by name."""
+        ...
+
+    def note(self, status: FeedStatus) -> None:
+        """Replace what is known of a feed."""
         ...

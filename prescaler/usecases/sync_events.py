@@ -15,8 +15,8 @@ from prescaler.core.event_records import (
     FoundEvents,
 )
 from prescaler.core.planned import EventState, PlannedEvent
-from prescaler.ports import EventStore, FeedStore
-from prescaler.ports.events import EventSource
+from prescaler.ports import EventStore
+from prescaler.ports.events import EventSource, FeedStore
 from prescaler.usecases.change_events import Planner, audit_entry, check_workloads
 
 

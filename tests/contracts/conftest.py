@@ -34,13 +34,13 @@ from prescaler.ports import (
     DecisionStore,
     DemandStore,
     EventStore,
-    FeedStore,
     ForecastStore,
     JobStore,
     ScoreStore,
     UpliftStore,
     WorkloadStore,
 )
+from prescaler.ports.events import FeedStore
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import typer
 
 from prescaler.apps.cli.control import who
+from prescaler.apps.cli.event_options import (
+    Added,
+    Description,
+    End,
+    Except,
+    Factor,
+    For,
+    Kind,
+    KnownFrom,
+    Labels,
+    MinPods,
+    MinPodsFactor,
+    Names,
+    RampAfter,
+    RampBefore,
+    Rule,
+    Stacking,
+    Start,
+    State,
+    Tags,
+    Zone,
+    event_fields,
+    pairs,
+)
 from prescaler.apps.cli.events_view import event_line, show_import, show_list, show_previews
 from prescaler.apps.cli.options import ERR, OUT, Config, Debug, Json, config_path, print_json
 from prescaler.config import Settings, load_settings
@@ -22,7 +46,7 @@ from prescaler.core.event_records import EventQuery
 from prescaler.core.event_text import to_plain
 from prescaler.core.explain import local_instant
 from prescaler.core.instants import format_instant
-from prescaler.core.planned import EventState, PlannedEvent, Stack
+from prescaler.core.planned import EventState, PlannedEvent
 from prescaler.usecases.change_events import (
     EventPorts,
     Planner,
@@ -62,36 +86,6 @@ Author = Annotated[str | None, typer.Option("--author", help="Who; default: who 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Store nothing; say what it would do to the plans.")
 ]
-Start = Annotated[
-    str | None,
-    typer.Option(help='"2026-11-24 21:00" in its timezone, or an instant with an offset.'),
-]
-End = Annotated[str | None, typer.Option(help="Likewise; or --for.")]
-For = Annotated[str | None, typer.Option("--for", help="How long, as in 2h, in place of --end.")]
-Kind = Annotated[str | None, typer.Option(help="Tag, as in football; learnt from together.")]
-Names = Annotated[
-    list[str] | None,
-    typer.Option("--workload", "-w", help='Which workload; several times, or "all".'),
-]
-Labels = Annotated[list[str] | None, typer.Option("--label", help="Or those with this key=value.")]
-Zone = Annotated[str | None, typer.Option(help="Default: that of the first workload.")]
-Factor = Annotated[float | None, typer.Option(help="Times ordinary demand.")]
-Added = Annotated[float | None, typer.Option(help="Load units on top.")]
-MinPods = Annotated[int | None, typer.Option(help="Pods to have while it lasts.")]
-MinPodsFactor = Annotated[float | None, typer.Option(help="Times the window minimum.")]
-RampBefore = Annotated[str | None, typer.Option(help="In which it rises, as in 15m.")]
-RampAfter = Annotated[str | None, typer.Option(help="In which it fades.")]
-Stacking = Annotated[Stack | None, typer.Option(help="max: the higher wins; multiply: both act.")]
-State = Annotated[EventState | None, typer.Option(help="Only confirmed ones act.")]
-Rule = Annotated[str | None, typer.Option(help="RRULE, as in FREQ=WEEKLY;BYDAY=TU.")]
-Except = Annotated[
-    list[str] | None, typer.Option("--except", help="A start that does not take place.")
-]
-KnownFrom = Annotated[str | None, typer.Option(help="Nothing uses it before.")]
-Tags = Annotated[
-    list[str] | None, typer.Option("--tag", help="What tells it from others, as stage=final.")
-]
-Description = Annotated[str | None, typer.Option(help="Free text.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -239,7 +233,7 @@ def add(
     """Plan an event."""
     given = dict(locals())  # what was typed, by its name
     with _opened(config) as opened:
-        fields = _fields({**given, "name": name}, opened.zone(workload or []), None)
+        fields = event_fields({**given, "name": name}, opened.zone(workload or []), None)
         if dry_run:
             _tell(opened, read_event(fields, opened.ports), as_json=as_json, stored=False)
             return
@@ -281,7 +275,7 @@ def edit(
     given = dict(locals())  # what was typed, by its name
     with _opened(config) as opened:
         before = opened.find(event)
-        changed = _fields(given, before.timezone.key, before)
+        changed = event_fields(given, before.timezone.key, before)
         fields = {**to_plain(before), **changed}
         if dry_run:
             found = read_event(fields, opened.ports, identity=before.id)
@@ -358,7 +352,7 @@ def take_in(
             "kind": kind,
             "timezone": timezone or opened.zone(names),
             "workloads": names,
-            "labels": _pairs(label, "--label"),
+            "labels": pairs(label, "--label"),
             "factor": factor,
             "added": added,
             "min_pods": min_pods,
@@ -429,68 +423,6 @@ def _tell(opened: _Opened, event: PlannedEvent, *, as_json: bool, stored: bool) 
     if event.state is not EventState.CONFIRMED:
         ERR.print(f"it is {event.state.value}: only confirmed events act", highlight=False)
     show_previews(found, event)
-
-
-def _fields(given: dict[str, Any], zone: str, before: PlannedEvent | None) -> dict[str, Any]:
-    """The options that were given, as an event's plain fields."""
-    name = given["timezone"] or zone
-    clock_zone = _zone(name)
-    fields: dict[str, Any] = {
-        field: given[field]
-        for field in (
-            *("name", "kind", "factor", "added", "min_pods", "min_pods_factor"),
-            *("ramp_before", "ramp_after", "rule", "description"),
-        )
-    }
-    fields |= {field: given[field] and given[field].value for field in ("stack", "state")}
-    known = given["known_from"]
-    fields["known_from"] = format_instant(local_instant(known, clock_zone)) if known else None
-    if given["exceptions"] is not None:
-        fields["exceptions"] = [
-            format_instant(local_instant(at, clock_zone)) for at in given["exceptions"]
-        ]
-    if given["workload"] or given["label"]:
-        fields["workloads"] = _selection(given["workload"] or [], given["label"])
-    if given["tag"] is not None:
-        fields["labels"] = _pairs(given["tag"], "--tag")
-    fields |= _times(given, clock_zone, before)
-    fields["timezone"] = given["timezone"] if before is not None else name
-    return {field: value for field, value in fields.items() if value is not None}
-
-
-def _times(given: dict[str, Any], zone: ZoneInfo, before: PlannedEvent | None) -> dict[str, str]:
-    start = local_instant(given["start"], zone) if given["start"] else None
-    end = local_instant(given["end"], zone) if given["end"] else None
-    if end is not None and given["lasting"]:
-        raise BadParameter("give --end or --for, not both")
-    begun = start or (before.start if before is not None else None)
-    if given["lasting"] and begun is not None:
-        end = begun + parse_duration(given["lasting"])
-    elif start is not None and end is None and before is not None:
-        end = start + (before.end - before.start)
-    found = {"start": start, "end": end}
-    return {field: format_instant(at) for field, at in found.items() if at is not None}
-
-
-def _selection(names: list[str], labels: list[str] | None) -> Any:
-    if names == ["all"]:
-        return "all"
-    return {"names": names, "labels": _pairs(labels, "--label")}
-
-
-def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
-    pairs = [text.partition("=") for text in texts or []]
-    bad = next(("".join(pair) for pair in pairs if not pair[1]), None)
-    if bad is not None:
-        raise BadParameter(f"{option} {bad[:60]!r} is no key=value")
-    return {key: value for key, _, value in pairs}
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as error:
-        raise BadParameter(f"--timezone {name[:60]!r} is none, as in Europe/Paris") from error
 
 
 def _format_of(file: Path) -> FeedFormat:
