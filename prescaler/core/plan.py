@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from prescaler.core.arrays import BoolArray, FloatArray, IntArray
+from prescaler.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from prescaler.core.calendar import PodInterval, cut_out, window_intervals
 from prescaler.core.events import EventEffect, event_floors, with_events
 from prescaler.core.forecast import Forecast
@@ -48,6 +48,18 @@ class Requirement:
     lead: FloatArray
     parts: FloatArray
     naive: FloatArray
+
+
+class Cells(NamedTuple):
+    """A forecast in cells [start, end) (epoch seconds), [G] each.
+
+    source: [G] the forecast step that a cell lies in. values: [G, Q] load with the events.
+    """
+
+    starts: IntArray
+    ends: IntArray
+    source: IntArray
+    values: FloatArray | Float32Array
 
 
 class PlanRow(NamedTuple):
@@ -133,14 +145,10 @@ def plan(
 
 def require(forecast: Forecast, events: Sequence[EventEffect], policy: Policy) -> Requirement:
     """Turn a forecast into cells with their loads and the instants from which they are due."""
-    starts, ends, source = _cells(forecast, events)
+    starts, ends, source, lifted = cells_of(forecast, events)
     median = forecast.values[source, MEDIAN].astype(np.float64)
     quantile = quantile_at(forecast.values, policy.quantile)[source]
-    event = quantile
-    if events:
-        ordinary = forecast.values[source].astype(np.float64)
-        lifted = with_events(events, starts, ends, ordinary, forecast.cutoff)
-        event = quantile_at(lifted, policy.quantile)
+    event = quantile_at(lifted, policy.quantile)
     peak = event * forecast.peak_ratio[source]
     lead = _leads(peak, starts, ends, events, policy)
     due = starts - np.ceil(lead).astype(np.int64) - int(policy.hold.total_seconds())
@@ -177,6 +185,16 @@ def declared(
         if event.replaces_windows:
             windows = cut_out(windows, to_epoch(event.start), to_epoch(event.end))
     return windows + event_floors(events)
+
+
+def cells_of(forecast: Forecast, events: Sequence[EventEffect]) -> Cells:
+    """Cut a forecast into cells and put the events on top of its quantiles."""
+    starts, ends, source = _cells(forecast, events)
+    ordinary = forecast.values[source]
+    if not events:
+        return Cells(starts, ends, source, ordinary)
+    lifted = with_events(events, starts, ends, ordinary.astype(np.float64), forecast.cutoff)
+    return Cells(starts, ends, source, lifted)
 
 
 def _cells(

@@ -21,6 +21,7 @@ from prescaler.apps.cli import (
     keda,
     move_in,
     processes,
+    replay,
 )
 from prescaler.apps.cli.options import ERR, OUT, print_json
 from prescaler.config import InvalidConfiguration
@@ -61,6 +62,7 @@ forecast.register(app)
 history.register(app)
 backfill.register(app)
 backtest.register(app)
+replay.register(app)
 keda.register(app)
 control.register(app)
 events.register(app)

@@ -1,0 +1,218 @@
+"""`replay`: a past period under every policy, and the cheapest one that keeps a promise."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from prescaler.adapters.events.source import FORMATS
+from prescaler.adapters.files.replay_page import write_page
+from prescaler.adapters.files.traces import read_trace
+from prescaler.adapters.heap import keep_freed_memory
+from prescaler.apps.cli.options import ERR, Config, Debug, Json, config_path, print_json
+from prescaler.apps.cli.replay_view import show
+from prescaler.config import load_settings
+from prescaler.core.durations import parse_duration
+from prescaler.core.errors import BadParameter, NoSeries, UnknownWorkload
+from prescaler.core.event_records import FeedRules
+from prescaler.core.planned import PlannedEvent
+from prescaler.core.replay.advice import Verdict
+from prescaler.core.replay.ground import Arm
+from prescaler.core.replay.measures import Prices
+from prescaler.core.replay.promise import Promise
+from prescaler.usecases.read_calendar import CalendarReader
+from prescaler.usecases.replay_document import document
+from prescaler.usecases.replay_period import (
+    PRESENT_UTILISATION,
+    Crew,
+    Replay,
+    Subject,
+    Wish,
+    replay_period,
+)
+from prescaler.usecases.replay_subject import SubjectPorts, TraceFacts, of_trace, of_workload
+from prescaler.wiring import check_schema, clock, open_stores
+
+_PROMISE: Final = "10m/30d"
+_SUFFIXES: Final = {".csv": "csv", ".ics": "ical", ".yaml": "yaml", ".yml": "yaml"}
+_NO: Final = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("replay")(run)
+
+
+def run(
+    workload: Annotated[str | None, typer.Argument(help="Name, or --csv instead.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="A trace: timestamp,value.")] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="Planned events: .csv, .ics or .yaml.")
+    ] = None,
+    timezone: Annotated[str, typer.Option(help="Civil time of a trace.")] = "UTC",
+    country: Annotated[str | None, typer.Option(help="Of a trace, as in FR.")] = None,
+    capacity: Annotated[
+        float | None, typer.Option(help="Load units that a pod carries at its limit.")
+    ] = None,
+    utilisation: Annotated[
+        float, typer.Option(min=0.05, max=1.0, help="Present target of a trace's HPA.")
+    ] = PRESENT_UTILISATION,
+    since: Annotated[str, typer.Option(help="How far back from the end.")] = "28d",
+    arms: Annotated[str | None, typer.Option(help="As in reactive,prescaler; all.")] = None,
+    promise: Annotated[
+        str | None, typer.Option(help="Bad minutes as in 10m/30d, or dropped as in 0.01%.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first run's luck.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, max=100, help="How many lucks.")] = 5,
+    price: Annotated[float, typer.Option(min=0, help="Of a pod-hour.")] = Prices().pod_hour,
+    sweep: Annotated[bool, typer.Option(help="Frontier and advice.")] = True,
+    html: Annotated[Path | None, typer.Option(help="A report to look at, in one file.")] = None,
+    processes: Annotated[int, typer.Option(min=0, help="0: one for each core.")] = 0,
+    config: Config = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Play the past again under reactive scaling, today's windows, prescaler and an oracle.
+
+    Exit 1 where a promise was asked about and prediction is not what keeps it.
+    """
+    wish = Wish(
+        since=parse_duration(since),
+        arms=_arms(arms),
+        promise=Promise.parse(promise or _PROMISE),
+        seeds=tuple(range(seed, seed + runs)),
+        sweep=sweep,
+        prices=Prices(pod_hour=price),
+    )
+    if (workload is None) == (csv is None):
+        raise BadParameter("say either the name of a workload or --csv FILE")
+    planned = _events(events, timezone)
+    if csv is not None:
+        name = csv.name.split(".")[0]
+        facts = TraceFacts(name, _zone(timezone), country, _positive(capacity), utilisation)
+        subject = of_trace(read_trace(csv), facts, planned)
+    else:
+        subject = _stored(config_path(config), workload or "", wish, planned)
+    _writable(html)
+    found = _played(subject, wish, processes)
+    told = document(found)
+    if html is not None:
+        write_page(html, told)
+    if as_json:
+        print_json(told)
+    else:
+        show(told)
+    return _NO if promise is not None and sweep and not _pays(found) else 0
+
+
+def _pays(found: Replay) -> bool:
+    advice = found.advice
+    return advice is not None and advice.verdict is Verdict.PREDICTION_PAYS and advice.kept
+
+
+def _arms(text: str | None) -> tuple[Arm, ...]:
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    unknown = [name for name in names if name not in set(Arm)]
+    if unknown:
+        known = ", ".join(arm.value for arm in Arm)
+        raise BadParameter(f"--arms {unknown[0][:40]!r}: there are {known}")
+    return tuple(dict.fromkeys(Arm(name) for name in names))
+
+
+def _positive(capacity: float | None) -> float | None:
+    if capacity is not None and not 0 < capacity < float("inf"):
+        raise BadParameter(f"--capacity {capacity:g}: a pod carries more than nothing")
+    return capacity
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BadParameter(f"--timezone {name[:40]!r} is no zone, as in Europe/Paris") from error
+
+
+def _events(path: Path | None, timezone: str) -> Sequence[PlannedEvent]:
+    """Events of a file; what cannot be used is told."""
+    if path is None:
+        return ()
+    form = _SUFFIXES.get(path.suffix.lower())
+    if form is None:
+        raise BadParameter(f"--events {path.name}: the name must end in .csv, .ics or .yaml")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise NoSeries(f"{path} cannot be read: {error}") from error
+    rules = FeedRules(path.stem, _zone(timezone), {"workloads": "all"}, allow_empty=True)
+    found = FORMATS[form](content, rules, clock().now())
+    for complaint in found.complaints:
+        ERR.print(f"left out: {complaint.text}", style="yellow", markup=False)
+    return [one.event for one in found.events]
+
+
+def _stored(path: Path, name: str, wish: Wish, planned: Sequence[PlannedEvent]) -> Subject:
+    settings = load_settings(path)
+    workload = settings.workload(name)
+    if workload is None:
+        raise UnknownWorkload(f"no workload {name!r} is configured")
+    stores = open_stores(settings.store.main)
+    try:
+        check_schema(stores)
+        return of_workload(
+            workload,
+            SubjectPorts(stores.workloads, stores.demand, CalendarReader(stores.events)),
+            since=wish.since,
+            until=workload.known_until(clock().now()),
+            more=planned,
+        )
+    finally:
+        stores.database.close()
+
+
+def _writable(html: Path | None) -> None:
+    """Before the work, so that none is lost to a folder that is not there."""
+    if html is not None and not (html.parent.is_dir() and os.access(html.parent, os.W_OK)):
+        raise BadParameter(f"--html {html}: the folder is not there, or cannot be written to")
+
+
+def _played(subject: Subject, wish: Wish, processes: int) -> Replay:
+    workers = processes or len(os.sched_getaffinity(0))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=ERR, transient=True) as bar, crew_of(workers) as crew:
+        task = bar.add_task("forecasts", total=1.0)
+
+        def tell(share: float, stage: str) -> bool:
+            bar.update(task, completed=share, description=stage)
+            return True
+
+        return replay_period(subject, wish, crew, tell)
+
+
+@contextmanager
+def crew_of(workers: int) -> Iterator[Crew]:
+    """Processes and threads that end with the block, at once."""
+    before = set(active_children())
+    processes = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=keep_freed_memory
+    )
+    threads = ThreadPoolExecutor(workers)
+    try:
+        yield Crew(processes, threads)
+    finally:
+        processes.shutdown(wait=False, cancel_futures=True)
+        threads.shutdown(wait=True, cancel_futures=True)
+        for worker in set(active_children()) - before:
+            worker.terminate()
+            worker.join()

@@ -1,0 +1,64 @@
+"""A replay in a terminal."""
+
+from typing import Any
+
+from rich.table import Table
+
+from prescaler.apps.cli.options import OUT
+
+
+def show(found: dict[str, Any]) -> None:
+    """Period, arms, frontier and advice."""
+    _head(found)
+    OUT.print(_table(found["arms"], events=bool(found["period"]["events"])))
+    advice = found["advice"]
+    if advice is not None:
+        for sentence in advice["words"]:
+            OUT.print(sentence, markup=False, highlight=False)
+
+
+def _head(found: dict[str, Any]) -> None:
+    period, assumed = found["period"], found["assumptions"]
+    guessed = " (guessed: 99.5 % level / 30)" if assumed["per_pod_guessed"] else ""
+    start = assumed["pod_start"]
+    OUT.print(
+        f"{found['workload']}: {period['start']} to {period['end']}, {period['days']:.1f} days, "
+        f"{period['events']} events; a pod carries {assumed['per_pod']:.6g}{guessed}, is ready "
+        f"after {start['median_seconds']:g} s (median); seeds "
+        f"{', '.join(map(str, assumed['seeds']))}",
+        markup=False,
+        highlight=False,
+    )
+    if period["known_share"] < 1:
+        OUT.print(f"{100 * (1 - period['known_share']):.1f} % of demand is missing and not counted")
+
+
+def _table(rows: list[dict[str, Any]], *, events: bool) -> Table:
+    table = Table("arm", "pod-hours", "dropped %", "bad min/week", "used %", "kWh", "moves/day")
+    if events:
+        for name in ("event dropped %", "ready at start %", "min late"):
+            table.add_column(name)
+    for row in rows:
+        every = row["all"]
+        cells = [
+            row["setting"]["text"],
+            f"{every['pod_hours']:,.0f}",
+            f"{100 * every['dropped']:.4f}",
+            f"{every['bad_minutes_a_week']:.1f}",
+            f"{100 * every['utilisation']:.0f}",
+            f"{every['kwh']:,.0f}",
+            f"{every['actions']:.0f}",
+        ]
+        if events:
+            cells.append(f"{100 * row['in_events']['dropped']:.4f}")
+            cells += [_share(row["readiness"]), _number(row["minutes_late"])]
+        table.add_row(*cells)
+    return table
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

@@ -1,0 +1,70 @@
+"""A promise to users: how much may go wrong. The advice is the cheapest way to keep it."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from prescaler.core.durations import format_duration, parse_duration
+from prescaler.core.errors import BadParameter
+from prescaler.core.replay.measures import Measures
+
+_SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,9})?)%")
+_HOUR: Final = timedelta(hours=1)
+_MINUTE: Final = timedelta(minutes=1)
+_PERCENT: Final = 100.0
+
+
+@dataclass(frozen=True)
+class Promise:
+    """At most `minutes` bad minutes in `per`, or at most `share` of demand dropped."""
+
+    text: str
+    minutes: timedelta | None = None
+    per: timedelta = timedelta(days=30)
+    share: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Promise":
+        """Read `10m/30d` or `0.01%`.
+
+        Raises:
+            BadParameter: neither, or more than all of it.
+        """
+        plain = text.strip()
+        share = _SHARE.fullmatch(plain)
+        if share is not None and float(share[1]) <= _PERCENT:
+            return cls(plain, share=float(share[1]) / _PERCENT)
+        minutes, slash, per = plain.partition("/")
+        if not slash:
+            raise BadParameter(
+                f"{text[:40]!r} is no promise; write bad minutes in a time, as in 10m/30d, "
+                "or the most demand that may be dropped, as in 0.01%"
+            )
+        found = cls(plain, minutes=parse_duration(minutes), per=parse_duration(per))
+        if found.minutes is None or not found.per or found.minutes > found.per:
+            raise BadParameter(f"{text[:40]!r} promises more bad minutes than there are")
+        return found
+
+    @property
+    def limit(self) -> float:
+        """Minutes in `per`, or the share of demand."""
+        if self.minutes is None:
+            return self.share or 0.0
+        return self.minutes / _MINUTE
+
+    def of(self, found: Measures) -> float:
+        """What came, in the promise's own unit."""
+        if self.minutes is None:
+            return found.dropped
+        return found.bad_minutes * (self.per / _HOUR) / found.hours if found.hours else 0.0
+
+    def kept(self, found: Measures) -> bool:
+        """Whether it was kept."""
+        return self.of(found) <= self.limit
+
+    def told(self, value: float) -> str:
+        """A value of its unit, in words."""
+        if self.minutes is None:
+            return f"{_PERCENT * value:.4g} % of demand dropped"
+        return f"{value:.3g} bad minutes in {format_duration(self.per)}"

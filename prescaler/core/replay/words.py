@@ -1,0 +1,168 @@
+"""The result of a replay in plain words."""
+
+from typing import Final
+
+import numpy as np
+
+from prescaler.core.durations import format_duration
+from prescaler.core.replay.advice import LEAST_DAYS, WORTH, Advice, Judged, Verdict
+from prescaler.core.replay.arms import Played
+from prescaler.core.replay.ground import Arm, Setting
+
+NAMES: Final = {
+    Arm.PEAK: "always the pods of the peak",
+    Arm.REACTIVE: "reactive",
+    Arm.TODAY_CODE: "windows x multiplier, 11/10 code",
+    Arm.TODAY_FLOOR: "windows x multiplier, absolute floor",
+    Arm.CRON: "KEDA cron",
+    Arm.WEEK_AGO: "copy of last week",
+    Arm.PLAIN: "prescaler without events",
+    Arm.CALENDAR: "prescaler with events",
+    Arm.ORACLE: "oracle, same delays",
+    Arm.BOUND: "oracle, no delays",
+}
+_PERCENT: Final = 100.0
+_FEW_DAYS: Final = 0.1
+_MOST_OF_IT: Final = 0.8
+
+
+def told(setting: Setting) -> str:
+    """A setting in words."""
+    parts = [f"{NAMES[setting.arm]} at {_PERCENT * setting.utilisation:g} %"]
+    if setting.quantile is not None:
+        parts.append(f"quantile {setting.quantile:g}")
+    if setting.hold is not None:
+        parts.append(f"hold {format_duration(setting.hold)}")
+    if setting.reactive is not None:
+        parts.append(f"reactive * K at {_PERCENT * setting.reactive:g} %")
+    if setting.times > 1:
+        parts.append(f"x{setting.times}")
+    return ", ".join(parts)
+
+
+def advice_words(advice: Advice, faster: Advice | None, present: Played) -> list[str]:
+    """What to do, and how sure that is, sentence by sentence."""
+    if advice.verdict is Verdict.TOO_LITTLE_HISTORY or advice.best is None:
+        return [
+            (
+                f"Too little history: {LEAST_DAYS} whole days with forecasts are needed, to choose "
+                "on some and verify on others; each forecast itself needs 36 hours before it. "
+                "Backfill, or come back later."
+            )
+        ]
+    found = [_headline(advice, advice.best), *_verified(advice, advice.best)]
+    found += _saved(advice)
+    found += _dead(advice.best)
+    if advice.verdict is not Verdict.PREDICTION_PAYS:
+        found += what_pays(advice, faster, present)
+    return found
+
+
+def _headline(advice: Advice, best: Judged) -> str:
+    promise, what = advice.promise, told(best.setting)
+    if advice.verdict is Verdict.PREDICTION_PAYS:
+        return f"Prediction pays: {what} is the cheapest that keeps {promise.text}."
+    if advice.verdict is Verdict.REACTIVE_IS_ENOUGH:
+        saved = _spared(advice)
+        return (
+            f"Prediction does not pay here: {what} keeps {promise.text} without a forecast"
+            + (f"; the best forecast spends {saved}" if saved else "")
+            + "."
+        )
+    value = promise.told(promise.of(best.chosen_on))
+    return (
+        f"No configuration that was tried keeps {promise.text}; {what} comes nearest with {value}."
+    )
+
+
+def _spared(advice: Advice) -> str:
+    if advice.forecast is None or advice.reactive is None:
+        return ""
+    ratio = advice.forecast.chosen_on.pod_hours / advice.reactive.chosen_on.pod_hours - 1
+    side = "more" if ratio >= 0 else "less"
+    return (
+        f"{abs(_PERCENT * ratio):.1f} % {side} pod-hours, and {_PERCENT * WORTH:g} % less would be "
+        "worth it"
+    )
+
+
+def _verified(advice: Advice, best: Judged) -> list[str]:
+    promise = advice.promise
+    first, last = (promise.told(promise.of(m)) for m in (best.chosen_on, best.verified_on))
+    verdict = "which keeps it" if advice.kept else "which BREAKS it: choose a more careful one"
+    return [f"Chosen on the first two thirds ({first}); the last third came to {last}, {verdict}."]
+
+
+def _saved(advice: Advice) -> list[str]:
+    saving, present = advice.saving, advice.present
+    if saving is None or present is None:
+        return []
+    side = "saves" if saving.pod_hours >= 0 else "costs"
+    return [
+        (
+            f"Against {told(present.setting)} it {side} {abs(saving.pod_hours):,.0f} pod-hours "
+            f"({abs(_PERCENT * saving.share):.1f} %), {abs(saving.cost):,.0f} in money and "
+            f"{abs(saving.kwh):,.0f} kWh in 30 days."
+        )
+    ]
+
+
+def _dead(best: Judged) -> list[str]:
+    if best.setting.arm is Arm.REACTIVE or best.dead is None:
+        return []
+    share, alone = _PERCENT * best.dead.dropped, best.setting.alone
+    return [
+        (
+            f"Were prescaler dead all the time, {told(alone)} would be left and drop "
+            f"{share:.3g} % of demand; `reactive * K` with a constant K keeps reality at a target "
+            "of its own."
+        )
+    ]
+
+
+def what_pays(advice: Advice, faster: Advice | None, present: Played) -> list[str]:
+    """What helps where a forecast does not."""
+    found = []
+    if _hotter(advice):
+        found.append("A higher target pays: the present one keeps more room than is needed.")
+    quick = faster.best if faster is not None and faster.verdict in _KEPT else None
+    best = advice.best
+    if quick is not None and best is not None:
+        spared = 1 - quick.chosen_on.pod_hours / best.chosen_on.pod_hours
+        if spared > WORTH or advice.verdict is Verdict.PROMISE_OUT_OF_REACH:
+            found.append(
+                f"Faster pods pay: ready in half the time, {told(quick.setting)} would keep it "
+                f"with {_PERCENT * spared:.0f} % fewer pod-hours."
+            )
+    return found + _rare(present)
+
+
+_KEPT: Final = (Verdict.REACTIVE_IS_ENOUGH, Verdict.PREDICTION_PAYS)
+
+
+def _hotter(advice: Advice) -> bool:
+    best, present = advice.best, advice.present
+    return (
+        best is not None
+        and present is not None
+        and advice.verdict in _KEPT
+        and best.setting.utilisation > present.setting.utilisation
+    )
+
+
+def _rare(present: Played) -> list[str]:
+    """Where a few days hold nearly all that was dropped, knowing these days ahead would help."""
+    dropped = present.tally.row("dropped")
+    few = max(1, int(_FEW_DAYS * len(dropped)))
+    total = float(dropped.sum())
+    if total <= 0 or len(dropped) <= few:
+        return []
+    share = float(np.sort(dropped)[-few:].sum()) / total
+    if share < _MOST_OF_IT:
+        return []
+    return [
+        (
+            f"{_PERCENT * share:.0f} % of what is dropped now falls on {few} of {len(dropped)} "
+            "days: if somebody knows such days ahead, plan them as events."
+        )
+    ]

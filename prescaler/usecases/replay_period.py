@@ -1,0 +1,408 @@
+"""Play a past period again under every arm, and say what pays."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from prescaler.core.errors import BadParameter
+from prescaler.core.event_book import EMPTY_BOOK, EventBook, acts_at
+from prescaler.core.instants import floor_to
+from prescaler.core.planned import Occurrence
+from prescaler.core.policy import LeadTime
+from prescaler.core.replay.advice import Advice, advise
+from prescaler.core.replay.arms import Played, multiplier, play
+from prescaler.core.replay.bootstrap import Interval, relative_change
+from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Ground, Setting
+from prescaler.core.replay.load import AFTER_EVENT, BEFORE_EVENT, lay_out
+from prescaler.core.replay.measures import Prices
+from prescaler.core.replay.promise import Promise
+from prescaler.core.replay.simulate import TICK, Behavior, Delays, Direction, Scaling
+from prescaler.core.replay.track import Said, declared_floors, track
+from prescaler.core.series import Series, coarsen
+from prescaler.core.workload import Workload
+from prescaler.usecases.replay_walk import stretches, walk
+
+UTILISATIONS: Final = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+QUANTILES: Final = (0.5, 0.75, 0.9, 0.95, 0.99)
+PRESENT_UTILISATION: Final = 0.7
+LEAST: Final = timedelta(hours=6)
+LONGEST: Final = timedelta(days=400)
+
+_HOLDS: Final = (timedelta(0), timedelta(minutes=15))
+"""Other lead times of the sweep, beside the policy's own hold."""
+
+_SIGMA_AT_95: Final = 1.6449
+"""The 0.95 quantile of the standard normal distribution."""
+
+_NODE_UPPER: Final = 0.9
+"""In a uniform distribution, from the median to the 0.95 quantile is 0.9 of half its width."""
+
+_FASTER: Final = 2
+_WALK_SHARE: Final = 0.75
+_ARMS_SHARE: Final = 0.82
+_MINUTE: Final = timedelta(minutes=1)
+_DAY: Final = timedelta(days=1)
+
+TODAY_ARMS: Final = (Arm.TODAY_CODE, Arm.TODAY_FLOOR)
+EVENT_ARMS: Final = (*TODAY_ARMS, Arm.CALENDAR)
+"""Arms that are nothing without planned events."""
+
+ALL_OR_NOTHING: Final = (Arm.PEAK, Arm.BOUND)
+"""Arms that fill pods to their limit: there is nothing to keep room for."""
+
+
+class Stopped(Exception):
+    """Somebody wanted it to stop."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of a replay.
+
+    arms: empty = all that the subject allows. sweep: whether frontier and advice are wanted.
+    """
+
+    since: timedelta
+    until: datetime | None = None
+    arms: tuple[Arm, ...] = ()
+    promise: Promise | None = None
+    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+    sweep: bool = True
+    utilisations: tuple[float, ...] = UTILISATIONS
+    quantiles: tuple[float, ...] = QUANTILES
+    prices: Prices = field(default_factory=Prices)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is played again. series: demand at its own resolution, history before the period too.
+
+    book: planned events; present: how it is scaled today. capacity_guessed: nobody said what a
+    pod carries. counted: whether the running pods are known to prescaler.
+    """
+
+    workload: Workload
+    series: Series
+    book: EventBook
+    present: Setting
+    capacity_guessed: bool = False
+    counted: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """An arm beside the present configuration, paired by day: dropped demand and pod-hours."""
+
+    dropped: Interval
+    pod_hours: Interval
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """Everything that a replay found."""
+
+    subject: Subject
+    wish: Wish
+    ground: Ground
+    start: datetime
+    end: datetime
+    covered_days: int
+    present: Played
+    arms: Sequence[Played]
+    sweep: Sequence[Played]
+    compared: Sequence[Compared]
+    advice: Advice | None
+    faster: Advice | None
+
+
+Progress = Callable[[float, str], bool]
+"""Told the share done and what is being done; False: stop."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who does the work: processes for forecasts, threads for simulations."""
+
+    processes: Executor
+    threads: Executor
+
+
+def replay_period(subject: Subject, wish: Wish, crew: Crew, progress: Progress) -> Replay:
+    """Play it.
+
+    Raises:
+        BadParameter: a period that cannot be, or arms that need what the subject lacks.
+        TooLittleHistory: nothing was observed in the period.
+        Stopped: progress said so.
+    """
+    start, end = period(subject, wish)
+    ground, wanted = ground_of(subject, start, end), arms_of(subject, wish, start, end)
+    report = _Report(progress)
+    walks = _walked(subject, [a for a in wanted if a in FORECAST_ARMS], (start, end), crew, report)
+    ground = with_tracks(ground, subject, walks)
+    return _Session(subject, wish, ground, crew, report).replay(start, end, wanted)
+
+
+def period(subject: Subject, wish: Wish) -> tuple[datetime, datetime]:
+    """[start, end) of what is played, on whole minutes.
+
+    Raises:
+        BadParameter: too short, too long, or outside of what is known.
+    """
+    series = subject.series
+    end = floor_to(min(series.end, wish.until or series.end), _MINUTE)
+    start = max(floor_to(series.start + _MINUTE, _MINUTE), floor_to(end - wish.since, _MINUTE))
+    if not LEAST <= end - start <= LONGEST:
+        days = (end - start) / _DAY
+        raise BadParameter(
+            f"{days:.2f} days of demand lie in the period; a replay needs 6 hours to 400 days"
+        )
+    return start, end
+
+
+def arms_of(subject: Subject, wish: Wish, start: datetime, end: datetime) -> tuple[Arm, ...]:
+    """The arms that are wanted and possible.
+
+    Raises:
+        BadParameter: one was asked for that needs planned events, and there are none.
+    """
+    possible = tuple(Arm)
+    if not occurrences(subject.book, start, end):
+        possible = tuple(arm for arm in Arm if arm not in EVENT_ARMS)
+    missing = [arm.value for arm in wish.arms if arm not in possible]
+    if missing:
+        raise BadParameter(f"{', '.join(missing)}: no planned event lies in the period")
+    return wish.arms or possible
+
+
+def occurrences(book: EventBook, start: datetime, end: datetime) -> list[Occurrence]:
+    """Confirmed occurrences whose event window touches [start, end)."""
+    found = book.occurrences(start - AFTER_EVENT, end + BEFORE_EVENT)
+    return [one for one in found if acts_at(one.event, None)]
+
+
+def ground_of(
+    subject: Subject, start: datetime, end: datetime, seen: Series | None = None
+) -> Ground:
+    """What all arms share, without forecasts."""
+    workload, events = subject.workload, occurrences(subject.book, start, end)
+    return Ground(
+        load=lay_out(subject.series, start, end, events, seen),
+        series=subject.series,
+        capacity=workload.policy.capacity.per_pod,
+        policy=workload.policy,
+        scaling=scaling_of(workload),
+        delays=delays_of(workload.policy.lead_time),
+        zone=workload.forecast.timezone,
+        events=events,
+        counted=subject.counted,
+    )
+
+
+def scaling_of(workload: Workload) -> Scaling:
+    """The HPA that stands before the workload."""
+    lead, target = workload.policy.lead_time, workload.scale_target
+    behavior = None
+    if lead.behavior is not None:
+        behavior = Behavior(up=Direction(timedelta(0), lead.behavior))
+    return Scaling(
+        least=max(1, target.min_pods),
+        most=target.max_pods,
+        tolerance=lead.tolerance,
+        behavior=behavior,
+        sync=lead.sync,
+    )
+
+
+def delays_of(lead: LeadTime) -> Delays:
+    """Start times drawn around the configured ones: lognormal pods, uniform nodes."""
+    pod, node = lead.pod_start, lead.node_start
+    ratio = max(pod.p95 / pod.p50, 1.0) if pod.p50 else 1.0
+    half = (node.p95 - node.p50) / _NODE_UPPER
+    return Delays(
+        pod_median=pod.p50,
+        pod_sigma=math.log(ratio) / _SIGMA_AT_95,
+        node_least=max(timedelta(0), node.p50 - half),
+        node_most=max(node.p50, node.p50 + half),
+        spare_room=lead.spare_room,
+    )
+
+
+def _walked(
+    subject: Subject,
+    arms: Sequence[Arm],
+    span: tuple[datetime, datetime],
+    crew: Crew,
+    report: "_Report",
+) -> dict[Arm, list[Said]]:
+    """The forecasts of each arm, walked side by side."""
+    workload = subject.workload
+    coarse = coarsen(subject.series, max(subject.series.step, workload.forecast.step))
+    own = replace(workload, forecast=replace(workload.forecast, step=coarse.step))
+    jobs: dict[Future[list[Said]], tuple[Arm, datetime]] = {}
+    for arm in arms:
+        book = subject.book if arm is Arm.CALENDAR else EMPTY_BOOK
+        for part in stretches(own, coarse, book, *span):
+            jobs[crew.processes.submit(walk, part)] = (arm, part.start)
+    parts: dict[tuple[Arm, datetime], list[Said]] = {}
+    try:
+        for done, job in enumerate(as_completed(jobs), 1):
+            parts[jobs[job]] = job.result()
+            report.tell(_WALK_SHARE * done / len(jobs), "forecasts")
+    finally:
+        for job in jobs:
+            job.cancel()
+    return {
+        arm: [one for key in sorted(parts) if key[0] is arm for one in parts[key]] for arm in arms
+    }
+
+
+def with_tracks(ground: Ground, subject: Subject, walks: Mapping[Arm, Sequence[Said]]) -> Ground:
+    """Put walks on the ground's ticks."""
+    ticks, policy = ground.load.ticks, subject.workload.policy
+    tracks = {}
+    for arm, found in walks.items():
+        book = subject.book if arm is Arm.CALENDAR else EMPTY_BOOK
+        tracks[arm] = track(found, ticks, declared_floors(book, policy, ticks))
+    return replace(ground, tracks=tracks)
+
+
+class _Report:
+    """Passes progress on, and stops where that is wanted."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def tell(self, share: float, stage: str) -> None:
+        if not self._progress(share, stage):
+            raise Stopped
+
+
+class _Session:
+    """The arms of one replay."""
+
+    def __init__(
+        self, subject: Subject, wish: Wish, ground: Ground, crew: Crew, report: _Report
+    ) -> None:
+        self._subject = subject
+        self._wish = wish
+        self._ground = ground
+        self._crew = crew
+        self._report = report
+
+    def replay(self, start: datetime, end: datetime, arms: Sequence[Arm]) -> Replay:
+        ground, wish = self._ground, self._wish
+        self._report.tell(_WALK_SHARE, "arms")
+        settings = self._arm_settings(arms)
+        played = self._play(settings, (_WALK_SHARE, _ARMS_SHARE), "arms")
+        present = self._one(self._subject.present, played)
+        sweep = self._play(self._sweep(arms), (_ARMS_SHARE, 1.0), "sweep") if wish.sweep else []
+        covered = _covered_days(ground)
+        advice = None
+        if wish.promise is not None and wish.sweep:
+            advice = advise(wish.promise, sweep, present, wish.prices, covered)
+        self._report.tell(1.0, "done")
+        return Replay(
+            subject=self._subject,
+            wish=wish,
+            ground=ground,
+            start=start,
+            end=end,
+            covered_days=covered,
+            present=present,
+            arms=played,
+            sweep=sweep,
+            compared=[compare(one, present) for one in played],
+            advice=advice,
+            faster=self._faster(advice, present),
+        )
+
+    def _arm_settings(self, arms: Sequence[Arm]) -> list[Setting]:
+        """Every arm at the present utilisation."""
+        utilisation = self._subject.present.utilisation
+        policy = self._subject.workload.policy
+        found = [Setting(arm, utilisation) for arm in arms]
+        if any(arm in TODAY_ARMS for arm in arms):
+            times = multiplier(self._ground, utilisation, self._wish.seeds[:1])
+            found = [replace(s, times=times) if s.arm in TODAY_ARMS else s for s in found]
+        return [
+            replace(s, quantile=policy.quantile) if s.arm in FORECAST_ARMS else s
+            for s in [replace(s, utilisation=1.0) if s.arm in ALL_OR_NOTHING else s for s in found]
+        ]
+
+    def _sweep(self, arms: Sequence[Arm]) -> list[Setting]:
+        return sweep_settings(self._subject, self._wish, arms)
+
+    def _one(self, setting: Setting, played: Sequence[Played]) -> Played:
+        known = next((one for one in played if one.setting == setting), None)
+        return known or play(setting, self._ground, self._wish.seeds)
+
+    def _play(
+        self, settings: Sequence[Setting], shares: tuple[float, float], stage: str
+    ) -> list[Played]:
+        """In threads: the compiled loop lets go of the interpreter."""
+        jobs = [
+            self._crew.threads.submit(play, one, self._ground, self._wish.seeds) for one in settings
+        ]
+        try:
+            for done, job in enumerate(as_completed(jobs), 1):
+                job.result()
+                low, high = shares
+                self._report.tell(low + (high - low) * done / len(jobs), stage)
+        finally:
+            for job in jobs:
+                job.cancel()
+        return [job.result() for job in jobs]
+
+    def _faster(self, advice: Advice | None, present: Played) -> Advice | None:
+        """What the promise would cost were pods ready in half the time."""
+        wish, delays = self._wish, self._ground.delays
+        if advice is None or wish.promise is None or advice.best is None:
+            return None
+        quick = replace(
+            self._ground, delays=replace(delays, pod_median=delays.pod_median / _FASTER)
+        )
+        runs = [play(Setting(Arm.REACTIVE, u), quick, wish.seeds[:1]) for u in wish.utilisations]
+        return advise(wish.promise, runs, present, wish.prices, _covered_days(self._ground))
+
+
+def sweep_settings(subject: Subject, wish: Wish, arms: Sequence[Arm]) -> list[Setting]:
+    """Reactive at every utilisation, and every forecast arm at every quantile too.
+
+    Where there is a calendar, prescaler without it is swept at the policy's quantile only.
+    """
+    policy = subject.workload.policy
+    found = [Setting(Arm.REACTIVE, u) for u in wish.utilisations]
+    forecast = [arm for arm in FORECAST_ARMS if arm in arms]
+    for arm in forecast:
+        full = arm is forecast[-1]
+        quantiles = wish.quantiles if full else (policy.quantile,)
+        found += [Setting(arm, u, q) for q in quantiles for u in wish.utilisations]
+    for arm in forecast[-1:]:
+        found += [
+            Setting(arm, u, policy.quantile, hold) for hold in _HOLDS for u in wish.utilisations
+        ]
+    return list(dict.fromkeys(found))
+
+
+def compare(one: Played, present: Played) -> Compared:
+    """Beside the present configuration, by the same days."""
+    seed = 0
+    return Compared(
+        relative_change(one.tally.row("dropped"), present.tally.row("dropped"), seed=seed),
+        relative_change(one.tally.row("pods"), present.tally.row("pods"), seed=seed),
+    )
+
+
+def _covered_days(ground: Ground) -> int:
+    """Whole days for which a forecast arm had forecasts; all of them where none was wanted."""
+    if not ground.tracks:
+        return ground.load.days
+    known = [t.covered for t in ground.tracks.values()]
+    ticks = min(int(np.count_nonzero(one)) for one in known)
+    return ticks * TICK // _DAY
