@@ -31,7 +31,9 @@ _KERNEL_HOURS: Final = 2.0
 _EVERYWHERE: Final = 0.3
 """Twelve parts of the day; a residual h hours away counts 0.3 + exp(-(h / 2)**2 / 2)."""
 
-_RECENT_HOURS: Final = 12.0
+_RECENT_HOURS: Final = 3.0
+"""Restless hours cluster: over 12 h instead of 3, WQL of the first hour is 0.7 % higher."""
+
 _LEAST: Final = 5
 _DAMPING: Final = 0.05
 
@@ -126,7 +128,7 @@ def _by_hour(residual: FloatArray, weight: FloatArray, hour: FloatArray) -> Floa
 
 
 def _recent_sizes(trial: Trial, residual: FloatArray) -> tuple[FloatArray, float]:
-    """[M] mean size of the residuals of the twelve hours before each cutoff, and the present one.
+    """[M] mean size of the residuals of the last hours before each cutoff, and the present one.
 
     Only leads up to one spacing of cutoffs take part (or the shortest one), and only cutoffs whose
     targets had come. Two residuals' worth of the overall mean keep the figure sane after a gap.

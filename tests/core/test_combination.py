@@ -1,6 +1,7 @@
 """Experts put together by their own recent errors."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,6 +103,20 @@ def test_each_band_has_weights_of_its_own() -> None:
     assert mix.edges == (3, 12, 72)
     assert np.all(mix.shares[:2, 0] > 0.99)
     assert mix.shares[2, 1] > 0.99
+
+
+def test_what_leads_at_this_hour_of_earlier_days_has_a_say() -> None:
+    half_hours = 4 * 48
+    actual = np.random.default_rng(2).gamma(20, 5, (half_hours + 1, len(LEADS)))
+    age = np.arange(half_hours + 1)[::-1] / 48
+    by_hour, always = actual + 10, actual + 10
+    same_hour = np.abs(24 * (np.mod(age + 0.5, 1.0) - 0.5)) < 1.1
+    by_hour[same_hour & (age > 0.5)] -= 10
+    trial = replace(make_trial({"hour": by_hour, "always": always}, actual), age_days=age)
+
+    mix = combine(trial, EDGES, STEP, 100.0)[0]
+
+    assert np.all(mix.shares[:, 0] > 0.6)
 
 
 def test_recent_errors_count_more_than_old_ones() -> None:
