@@ -22,6 +22,7 @@ from prescaler.apps.api.keys import KeyRing
 from prescaler.apps.api.metric import Doorkeeper
 from prescaler.apps.keeper import Keeper
 from prescaler.apps.pod_watch import PodWatch
+from prescaler.apps.replays import ReplayRunner
 from prescaler.apps.scheduler.clockwork import Clockwork
 from prescaler.config import Settings, load_settings
 from prescaler.config.models import ServerSection
@@ -90,6 +91,10 @@ class Process:
             clockwork = Clockwork(self.keeper, self.stores, leadership, self.telemetry, self.clock)
             self._thread("clockwork", clockwork.run)
 
+    def play_replays(self) -> None:
+        """Do what people ask to be played again, one at a time."""
+        self._thread("replays", ReplayRunner(self.keeper, self.stores, self.clock).run)
+
     def wait(self) -> None:
         """Until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -119,6 +124,8 @@ def serve(path: Path, *, schedule: bool, only: Only | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     process.start(schedule=schedule and only is not Only.METRIC)
+    if only is not Only.METRIC:
+        process.play_replays()
     _calm_the_collector()
     try:
         section = process.settings.server
@@ -144,6 +151,7 @@ def schedule_only(path: Path) -> None:
     """Schedule until told to stop; answers nobody."""
     process = Process(path)
     process.start(schedule=True)
+    process.play_replays()
     try:
         process.wait()
     finally:

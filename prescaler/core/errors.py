@@ -34,6 +34,7 @@
     |- RequestError                a person or a program asked for something impossible
     |  |- UnknownWorkload
     |  |- UnknownEvent
+    |  |- UnknownReplay
     |  |- BadParameter
     |  |  |- BadEvent              a planned event that cannot be; every complaint at once
     |  |  |  `- BadEvents          some of many; each with its place
@@ -252,6 +253,12 @@ class UnknownEvent(RequestError):
     """No planned event of that id is stored."""
 
     kind = "unknown_event"
+
+
+class UnknownReplay(RequestError):
+    """There is no replay of this id."""
+
+    kind = "unknown_replay"
 
 
 class BadParameter(RequestError):

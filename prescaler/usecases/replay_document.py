@@ -16,6 +16,7 @@ from prescaler.core.replay.bootstrap import Interval
 from prescaler.core.replay.curves import drawing_step, dropped_at, stamps_of, thinned
 from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Setting
 from prescaler.core.replay.measures import EVENT, ORDINARY, Measures
+from prescaler.core.replay.objects import Place, changes, object_for, settings_for
 from prescaler.core.replay.simulate import TICK
 from prescaler.core.replay.words import advice_words, told
 from prescaler.usecases.replay_period import Compared, Replay
@@ -25,8 +26,8 @@ _DIGITS: Final = 9
 _GROUPS: Final = (("reactive", (Arm.REACTIVE,)), ("prescaler", FORECAST_ARMS))
 
 
-def document(replay: Replay) -> dict[str, Any]:
-    """The whole result."""
+def document(replay: Replay, place: Place | None = None) -> dict[str, Any]:
+    """The whole result. place: what the ScaledObjects point at."""
     found = {
         "version": VERSION,
         "workload": replay.subject.workload.name,
@@ -40,7 +41,7 @@ def document(replay: Replay) -> dict[str, Any]:
         "events": _events(replay),
         "sweep": [_row(replay, one) for one in replay.sweep],
         "frontier": _frontiers(replay),
-        "advice": _advice(replay),
+        "advice": _advice(replay, place or Place()),
         "series": _series(replay),
     }
     plain: dict[str, Any] = _plain(found)
@@ -163,7 +164,7 @@ def _frontiers(replay: Replay) -> dict[str, Any]:
     return found
 
 
-def _advice(replay: Replay) -> dict[str, Any] | None:
+def _advice(replay: Replay, place: Place) -> dict[str, Any] | None:
     advice = replay.advice
     if advice is None:
         return None
@@ -177,6 +178,25 @@ def _advice(replay: Replay) -> dict[str, Any] | None:
         "kept_on_the_last_third": advice.kept,
         "saving_in_30_days": asdict(advice.saving) if advice.saving is not None else None,
         "words": advice_words(advice, replay.faster, replay.present),
+        "way": _way(replay, advice, place),
+    }
+
+
+def _way(replay: Replay, advice: Advice, place: Place) -> dict[str, Any] | None:
+    """From the present configuration to the advised one: what changes, and the whole object."""
+    if advice.best is None:
+        return None
+    workload, present, best = replay.subject.workload, replay.present.setting, advice.best.setting
+    after = object_for(workload, best, place)
+    return {
+        "configuration": [
+            asdict(one)
+            for one in changes(settings_for(workload, present), settings_for(workload, best))
+        ],
+        "scaled_object_changes": [
+            asdict(one) for one in changes(object_for(workload, present, place), after)
+        ],
+        "scaled_object": after,
     }
 
 

@@ -142,10 +142,23 @@ def replay_period(subject: Subject, wish: Wish, crew: Crew, progress: Progress) 
     """
     start, end = period(subject, wish)
     ground, wanted = ground_of(subject, start, end), arms_of(subject, wish, start, end)
-    report = _Report(progress)
-    walks = _walked(subject, [a for a in wanted if a in FORECAST_ARMS], (start, end), crew, report)
+    report, subject = _Report(progress), _as_scaled(subject, start, end)
+    walks = _walked(
+        subject,
+        [arm for arm in FORECAST_ARMS if arm in (*wanted, subject.present.arm)],
+        (start, end),
+        crew,
+        report,
+    )
     ground = with_tracks(ground, subject, walks)
     return _Session(subject, wish, ground, crew, report).replay(start, end, wanted)
+
+
+def _as_scaled(subject: Subject, start: datetime, end: datetime) -> Subject:
+    """Prescaler with a calendar is prescaler without one where nothing is planned."""
+    if subject.present.arm is Arm.CALENDAR and not occurrences(subject.book, start, end):
+        return replace(subject, present=replace(subject.present, arm=Arm.PLAIN))
+    return subject
 
 
 def period(subject: Subject, wish: Wish) -> tuple[datetime, datetime]:

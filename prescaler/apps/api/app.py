@@ -17,6 +17,7 @@ from prescaler.apps.api import (
     crowd_routes,
     event_import,
     event_routes,
+    replay_routes,
     review_routes,
     trust_routes,
 )
@@ -70,6 +71,7 @@ def _review_app(context: ApiContext) -> FastAPI:
     app.include_router(chart_routes.router)
     app.include_router(control_routes.router)
     app.include_router(crowd_routes.router)
+    app.include_router(replay_routes.router)
     app.include_router(event_import.router)
     app.include_router(event_routes.router)
     include_pages(app)

@@ -16,6 +16,7 @@ from prescaler.core.errors import (
     PrescalerError,
     StoreError,
     UnknownEvent,
+    UnknownReplay,
     UnknownWorkload,
 )
 
@@ -24,6 +25,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 _STATUS: Final[tuple[tuple[type[PrescalerError], HTTPStatus], ...]] = (
     (UnknownWorkload, HTTPStatus.NOT_FOUND),
     (UnknownEvent, HTTPStatus.NOT_FOUND),
+    (UnknownReplay, HTTPStatus.NOT_FOUND),
     (BadParameter, HTTPStatus.BAD_REQUEST),
     (ChangedMeanwhile, HTTPStatus.PRECONDITION_FAILED),
     (NotAllowed, HTTPStatus.FORBIDDEN),

@@ -15,6 +15,24 @@ def show(found: dict[str, Any]) -> None:
     if advice is not None:
         for sentence in advice["words"]:
             OUT.print(sentence, markup=False, highlight=False)
+        _way(advice["way"])
+
+
+def _way(way: dict[str, Any] | None) -> None:
+    """What to change, as lines of a diff."""
+    if way is None:
+        return
+    for title, name in (
+        ("prescaler.yaml", "configuration"),
+        ("ScaledObject", "scaled_object_changes"),
+    ):
+        if way[name]:
+            OUT.print(f"{title}:")
+        for one in way[name]:
+            for sign, side in (("-", "before"), ("+", "after")):
+                if one[side] is not None:
+                    line = f"  {sign} {one['path']}: {one[side]}"
+                    OUT.print(line, markup=False, highlight=False)
 
 
 def _head(found: dict[str, Any]) -> None:

@@ -1,0 +1,87 @@
+"""The way from one configuration to another."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from prescaler.core.policy import Mode
+from prescaler.core.replay.ground import Arm, Setting
+from prescaler.core.replay.objects import (
+    Change,
+    Place,
+    changes,
+    configured_for,
+    object_for,
+    settings_for,
+)
+from tests.support import builders as make
+
+WEB = make.workload()
+OURS = Setting(Arm.CALENDAR, 0.9, 0.99, timedelta(0))
+TODAY = Setting(Arm.REACTIVE, 0.7)
+
+
+def test_from_reactive_to_prescaler() -> None:
+    before, after = (object_for(WEB, one, Place()) for one in (TODAY, OURS))
+    paths = {one.path: one for one in changes(before, after)}
+
+    assert paths["spec.advanced.scalingModifiers.formula"].after == "max(predicted ?? 0, reactive)"
+    assert paths["spec.advanced.scalingModifiers.target"] == Change(
+        "spec.advanced.scalingModifiers.target", None, "90"
+    )
+    assert paths["spec.triggers[prometheus].metadata.threshold"] == Change(
+        "spec.triggers[prometheus].metadata.threshold", "70", "90"
+    )
+    assert "spec.fallback.replicas" in paths
+    assert "metadata.name" not in paths
+
+
+def test_reactive_alone_has_one_trigger_and_no_formula() -> None:
+    steep = replace(WEB.policy, lead_time=make.lead_time(tolerance=_none()))
+    plain, tolerant = (object_for(w, TODAY, Place()) for w in (WEB, replace(WEB, policy=steep)))
+
+    assert [t["type"] for t in plain["spec"]["triggers"]] == ["prometheus"]
+    assert "advanced" not in plain["spec"]
+    assert "fallback" not in plain["spec"]
+    assert list(tolerant["spec"]["advanced"]) == ["horizontalPodAutoscalerConfig"]
+
+
+def _none() -> object:
+    return make.lead_time().tolerance.__class__(0.0, 0.0)
+
+
+def test_a_reactive_target_of_its_own_becomes_a_constant() -> None:
+    apart = object_for(WEB, replace(OURS, reactive=0.6), Place())
+
+    formula = apart["spec"]["advanced"]["scalingModifiers"]["formula"]
+    assert formula == "max(predicted ?? 0, reactive * 1.5)"
+
+
+def test_the_fields_of_the_file() -> None:
+    paths = [one.path for one in changes(settings_for(WEB, TODAY), settings_for(WEB, OURS))]
+
+    assert paths == [
+        "capacity.utilisation",
+        "policy.hold",
+        "policy.mode",
+        "policy.quantile",
+        "reactive.target",
+    ]
+    kept = configured_for(WEB, Setting(Arm.PLAIN, 0.8)).policy
+    assert (kept.quantile, kept.hold, kept.mode) == (0.95, timedelta(minutes=5), Mode.ACTIVE)
+    assert configured_for(WEB, TODAY).policy.mode is Mode.SHADOW
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, [Change("a.b", 1, 2)]),
+        ({"a": [1, 2]}, {"a": [1]}, [Change("a[1]", 2, None)]),
+        ({"a": None}, {}, [Change("a", None, None)]),
+        ([{"type": "x"}], [{"type": "y"}], [Change("[0].type", "x", "y")]),
+    ],
+)
+def test_what_differs(before: object, after: object, expected: list[Change]) -> None:
+    assert changes(before, after) == expected
