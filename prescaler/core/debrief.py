@@ -89,7 +89,7 @@ def debrief(
         end=effect.end,
         came=_highest(during),
         said=_said(effect, forecast, actual, during) if forecast is not None else None,
-        ready=_ready(answers, during, policy) if answers and during.observed.any() else None,
+        ready=_ready(answers, during, policy) if during.observed.any() else None,
     )
 
 
@@ -135,9 +135,12 @@ def _naive_error(actual: Series, during: Series) -> float | None:
     return min(known) if known else None
 
 
-def _ready(answers: Sequence[LoggedDecision], during: Series, policy: Policy) -> Ready:
+def _ready(answers: Sequence[LoggedDecision], during: Series, policy: Policy) -> Ready | None:
+    """None where no answer that counts for the start was logged: that is not 0 pods."""
     times = policy.lead_time
     delay = int((times.pod_start.p95 + times.sync).total_seconds())
+    if not answers or to_epoch(answers[0].since) > int(during.stamps[0]) - delay:
+        return None
     there = _asked(answers, during.stamps - delay)
     needed = pods_for_all(during.peak, policy.target)
     known, hours = during.observed, during.step / timedelta(hours=1)
@@ -151,7 +154,7 @@ def _ready(answers: Sequence[LoggedDecision], during: Series, policy: Policy) ->
 
 
 def _asked(answers: Sequence[LoggedDecision], instants: IntArray) -> IntArray:
-    """[G] pods that were asked for at instants; before the first answer, 0."""
+    """[G] pods that were asked for at instants, none before the first answer."""
     since = np.array([to_epoch(one.since) for one in answers], dtype=np.int64)
-    pods = np.array([0, *(one.pods for one in answers)], dtype=np.int64)
-    return pods[np.searchsorted(since, instants, "right")]
+    pods = np.array([one.pods for one in answers], dtype=np.int64)
+    return pods[np.searchsorted(since, instants, "right") - 1]

@@ -13,8 +13,8 @@ from prescaler.core.event_records import EventWrite
 from prescaler.core.event_text import from_plain
 from prescaler.core.instants import format_instant
 from prescaler.core.planned import Effect, PlannedEvent, Selection
-from prescaler.core.records import AuditEntry
-from tests.apps.conftest import ADMIN, NOW, READ, WEB_ONLY, Serve, Served
+from prescaler.core.records import AuditEntry, LoggedDecision
+from tests.apps.conftest import ADMIN, NOW, READ, WEB_ONLY, Serve, Served, workload
 from tests.apps.test_pages import HOSTILE, enter, text, token
 from tests.support.builders import MINUTE, series
 
@@ -65,13 +65,78 @@ def test_the_calendar_shows_what_comes_and_what_was(reader: Served) -> None:
     # 06:00 UTC is 07:00 in Paris.
     assert f'href="/events/{event.id}" title="Semi-final">07:00 Semi-final' in html
     assert (
-        html.index("Next 60 days") < html.index("Last 14 days") < html.rindex("Quarter-final</a>")
+        html.index("Next 60 days") < html.index("How the last") < html.rindex("Quarter-final</a>")
     )
     assert html.count('Sale</a> <span class="muted small">repeats') == 8
     assert "November 2026" in html
     assert "Semi-final" in text(reader, "/events?month=2026-11")
     assert 'title="Semi-final"' not in text(reader, "/events?month=2027-03")
     assert "December 2026" in text(reader, "/events?month=2026-12")
+
+
+def test_a_day_is_chosen_and_planned_on(reader: Served) -> None:
+    planned(reader)
+    day = "/events?month=2026-11&day=2026-11-23"
+    html = text(reader, day)
+
+    assert "Monday, 23 November 2026" in html
+    assert 'aria-label="Monday 23 November, 1 event"' in html
+    assert "Plan an event on this day" not in html
+    assert "Nothing is planned on this day." in text(reader, "/events?day=2026-11-24")
+    assert 'data-earlier="/events?month=2026-10"' in html
+    enter(reader, ADMIN)
+    assert "/event-form?day=2026-11-23" in text(reader, day)
+    assert 'value="2026-11-23T20:00"' in text(reader, "/event-form?day=2026-11-23")
+    for wrong in ("2026-02-31", "tomorrow"):
+        assert reader.client.get(f"/events?day={wrong}").status_code == 400
+
+
+def evening_over(served: Served, **fields: Any) -> PlannedEvent:
+    """An event that is over, with demand, a forecast and an answer."""
+    one = served.keeper.settings.workloads[0]
+    version = served.stores.workloads.ensure(one, NOW)
+    event = planned(served, 0.5, **fields)
+    served.stores.demand.append(version, series(np.full(180, 1234.0), NOW, MINUTE))
+    answer = LoggedDecision(
+        NOW - HOUR, 800.0, 10, "active", None, "active", 800.0, None, (("median", 80.0, ""),)
+    )
+    served.stores.decisions.append({version.workload: answer})
+    served.clock.move(3 * HOUR)
+    served.keeper.refresh()
+    return event
+
+
+def test_the_list_says_how_the_last_ones_went(reader: Served) -> None:
+    evening_over(reader)
+
+    for _ in range(2):  # the second time from memory
+        html = text(reader, "/events")
+        assert re.search(r"<b>10</b> of 16", html)
+        assert "<b>1,234</b>" in html
+
+
+def test_events_about_many_are_debriefed_on_their_own_page(serve: Serve) -> None:
+    served = serve(workloads=[workload(name) for name in ("web", "a", "b", "c")])
+    served.store()
+    enter(served, READ)
+    event = evening_over(served, workloads="all")
+
+    link = f"/events/{event.id}?at={format_instant(event.end)}#debrief"
+    assert link in text(served, "/events")
+    page = text(served, link)
+    assert "needed at the start" in page
+    assert f"from={format_instant(event.start - 2 * HOUR)}" in page
+
+
+def test_each_occurrence_that_is_over_has_its_debrief(reader: Served) -> None:
+    event = planned(reader, -24 * 10 + 0.5, rule="FREQ=DAILY;COUNT=5")
+    html = text(reader, f"/events/{event.id}")
+
+    assert html.count("how it went</a>") == 4
+    third = format_instant(event.end + 48 * HOUR)
+    older = text(reader, f"/events/{event.id}?at={third}")
+    assert "How it went, <time" in older
+    assert format_instant(event.start + 48 * HOUR) in older.split("How it went, ")[1][:200]
 
 
 @pytest.mark.parametrize("month", ["1969-01", "2026-13", "x", "2026-1", "99999-01"])
@@ -233,6 +298,8 @@ def test_a_form_that_is_wrong_comes_back_and_says_why(
 def test_a_look_first_stores_nothing(writer: Served) -> None:
     html = send(writer, "/event-preview").text
 
+    assert 'class="sketch"' in html
+    assert "decide by" in html
     without, with_it = pods(html)
     assert with_it > without
     assert not writer.stores.events.acting_from(NOW)
@@ -247,3 +314,78 @@ def test_events_are_written_with_a_token_and_the_scope(writer: Served) -> None:
         assert send(writer, path).status_code == 403
     assert writer.client.get("/event-form").status_code == 403
     assert not writer.stores.events.acting_from(NOW)
+
+
+CALENDAR = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//test//EN
+BEGIN:VEVENT
+UID:final@example.org
+SUMMARY:Final <b>tonight</b>
+DTSTART:20261124T200000Z
+DTEND:20261124T220000Z
+END:VEVENT
+END:VCALENDAR
+"""
+IMPORT = {"name": "cup", "form": "ics", "workloads": "web", "kind": "football", "timezone": "UTC"}
+
+
+def hand_in(served: Served, content: str = CALENDAR, **changes: str) -> Any:
+    body = {**IMPORT, "token": token(served), "content": content, **changes}
+    return served.client.post("/event-import", data=body, follow_redirects=False)
+
+
+def test_a_calendar_file_is_shown_first_and_then_taken_in(writer: Served) -> None:
+    assert "Import a calendar" in text(writer, "/events")
+    assert 'type="file"' in text(writer, "/event-import")
+    file = {"file": ("cup.ics", CALENDAR.replace("\n", "\r\n").encode(), "text/calendar")}
+    shown = writer.client.post(
+        "/event-import", data={**IMPORT, "token": token(writer), "sure": "yes"}, files=file
+    )
+
+    assert shown.status_code == 200
+    assert "<b>1</b> new" in shown.text
+    assert "Final &lt;b&gt;tonight&lt;/b&gt;" in shown.text
+    assert not writer.stores.events.acting_from(NOW)
+    assert "say why" in hand_in(writer, sure="yes").text
+
+    done = hand_in(writer, sure="yes", reason="the cup")
+    assert done.headers["location"] == "/events?done=imported"
+    (event,) = writer.stores.events.acting_from(NOW)
+    assert (event.name, event.kind) == ("Final <b>tonight</b>", "football")
+    assert "all of it is planned already" in hand_in(writer).text
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "says"),
+    [
+        ("", {}, "choose a file"),
+        ("no calendar at all", {}, ""),
+        (CALENDAR, {"form": "exe"}, "choose a format"),
+        (CALENDAR, {"workloads": "wbe"}, "did you mean"),
+        (CALENDAR, {"factor": "lots"}, "factor"),
+        (CALENDAR, {"timezone": "Mars/Base"}, "timezone"),
+        (CALENDAR.replace("20261124T200000Z", "yesterday"), {}, ""),
+    ],
+)
+def test_a_file_that_is_wrong_comes_back_and_says_why(
+    writer: Served, content: str, changes: dict[str, str], says: str
+) -> None:
+    answer = hand_in(writer, content, **changes)
+
+    assert answer.status_code == 400
+    assert re.search(rf'role="alert">[^<]*{says}', answer.text)
+    assert not writer.stores.events.acting_from(NOW)
+
+
+def test_files_are_taken_in_with_a_token_the_scope_and_a_bound(writer: Served) -> None:
+    assert hand_in(writer, token="0" * 64).status_code == 403
+    large = {"file": ("big.ics", b"x" * 2_000_001, "text/calendar")}
+    body = {**IMPORT, "token": token(writer)}
+    assert writer.client.post("/event-import", data=body, files=large).status_code == 400
+    empty = {"file": ("", b"", "application/octet-stream")}
+    assert writer.client.post("/event-import", data=body, files=empty).status_code == 400
+    enter(writer, READ)
+    assert hand_in(writer).status_code == 403
+    assert writer.client.get("/event-import").status_code == 403
+    assert "Import a calendar" not in text(writer, "/events")

@@ -521,9 +521,14 @@ def test_a_guard_is_cleared_from_the_page_and_through_the_api(admin: Served) -> 
 
 
 def test_a_chart_of_a_span_has_an_address(reader: Served) -> None:
-    html = text(reader, "/workloads/web?from=2026-11-20T10:00:00Z&to=2026-11-21T10:00:00Z")
+    html = text(
+        reader,
+        "/workloads/web?from=2026-11-20T10:00:00Z&to=2026-11-21T10:00:00Z"
+        "&as_of=2026-11-20T08:00:00Z",
+    )
 
     assert 'data-from="2026-11-20T10:00:00Z" data-to="2026-11-21T10:00:00Z"' in html
+    assert 'data-issued="2026-11-20T08:00:00Z"' in html
     turned = text(reader, "/workloads/web?from=2026-11-22T10:00:00Z&to=2026-11-21T10:00:00Z")
     assert 'data-from="" data-to=""' in turned
     assert reader.client.get("/workloads/web?from=yesterday").status_code == 400

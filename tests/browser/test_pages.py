@@ -22,6 +22,7 @@ PAGES = (
     f"{WEB}/scaledobject",
     "/events",
     "/event-form",
+    "/event-import",
     "/event-curves",
     "/audit",
 )
@@ -156,7 +157,8 @@ def test_an_earlier_forecast_is_shown_as_it_was_issued(visit: Visit) -> None:
     page.get_by_label("Forecast shown").select_option("24h")
     visitor.drawn(2)
     assert "lead=24h" in page.evaluate(
-        "performance.getEntriesByType('resource').map(e => e.name).pop()"
+        "performance.getEntriesByType('resource').map(e => e.name)"
+        ".filter(n => n.includes('/chart?')).pop()"
     )
     page.get_by_label("Forecast shown").select_option("as_of")
     moment = page.evaluate("new Date(Date.now() - 2 * 864e5).toISOString().slice(0, 16)")
@@ -214,6 +216,7 @@ def test_an_event_is_planned_with_a_look_at_what_it_does(visit: Visit) -> None:
     page.get_by_label("End", exact=True).fill(f"{day}:45")
     page.get_by_label(re.compile("^Workloads")).fill("svc-11")
     page.get_by_label("Times ordinary demand").fill("3")
+    page.get_by_label("Reason").fill("the cup")
     expect(page.locator("#preview")).to_contain_text("svc-11")
     assert faults(page) == []
     page.get_by_role("button", name="Plan it").click()
@@ -225,6 +228,85 @@ def test_an_event_is_planned_with_a_look_at_what_it_does(visit: Visit) -> None:
     visitor.open("/workloads/svc-11")
     expect(page.locator("#live-events")).to_contain_text("Semi-final")
     assert visitor.complaints == []
+
+
+def test_the_month_is_walked_by_keyboard(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open("/events?month=2027-03")
+    days = page.locator("[data-calendar] [data-day]")
+    days.first.focus()
+
+    for key in ("ArrowRight", "ArrowDown", "End"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.dataset.day") == "2027-03-14"
+    assert page.locator("[data-calendar] [data-day][tabindex='0']").count() == 1
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Sunday, 14 March 2027")).to_be_visible()
+    page.locator("[data-day='2027-03-14']").focus()
+    page.keyboard.press("PageDown")
+    expect(page.get_by_role("heading", name="April 2027")).to_be_visible()
+    page.locator("[data-day='2027-03-29']").focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("heading", name="March 2027")).to_be_visible()
+    assert visitor.complaints == []
+
+
+def test_a_past_evening_leads_from_its_debrief_to_its_chart(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open("/events")
+    went = page.locator("section", has=page.get_by_role("heading", name="How the last ones went"))
+    went.locator("tbody th a").first.click()
+    expect(page.get_by_role("heading", name=re.compile("How it went"))).to_be_visible()
+    assert faults(page) == []
+
+    page.get_by_role("link", name="chart").first.click()
+    visitor.drawn(1)
+    expect(page.get_by_label("Forecast shown")).to_have_value("as_of")
+    start, end = extent(page)
+    assert 5.5 * 36e5 < end - start < 6.5 * 36e5
+    assert visitor.complaints == []
+
+
+def test_a_calendar_file_is_looked_at_and_taken_in(visit: Visit) -> None:
+    visitor = visit(size=PHONE, scheme="dark")
+    page = visitor.open("/event-import")
+    day = page.evaluate("new Date(Date.now() + 864e5 * 9).toISOString().slice(0, 10)")
+    stamp = day.replace("-", "")
+    text = (
+        "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//t//EN\nBEGIN:VEVENT\nUID:gala\n"
+        f"SUMMARY:Gala night\nDTSTART:{stamp}T190000Z\nDTEND:{stamp}T210000Z\n"
+        "END:VEVENT\nEND:VCALENDAR\n"
+    )
+    page.locator("input[type=file]").set_input_files(
+        {"name": "gala.ics", "mimeType": "text/calendar", "buffer": text.encode()}
+    )
+    page.get_by_label(re.compile("^Workloads")).fill("svc-12")
+    page.get_by_role("button", name="Look first").click()
+
+    expect(page.get_by_text("Gala night").first).to_be_visible()
+    assert faults(page) == []
+    page.get_by_label("Reason").fill("the gala")
+    page.get_by_role("button", name="Take it in").click()
+    expect(page.get_by_text("The file is taken in.")).to_be_visible()
+    expect(page.locator("#live-events")).to_contain_text("Gala night")
+    assert visitor.complaints == []
+
+
+def test_ranges_change_in_place(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open(f"{WEB}?range=24h")
+    page.evaluate("window.same = true")
+
+    page.get_by_role("link", name="6 h", exact=True).click()
+    visitor.drawn(2)
+
+    low, high = extent(page)
+    assert abs(high - low - 12 * 36e5) < 60_000
+    assert page.url.endswith("range=6h")
+    assert page.evaluate("window.same") is True
+    expect(page.get_by_role("link", name="6 h", exact=True)).to_have_attribute(
+        "aria-current", "true"
+    )
 
 
 def test_a_read_key_looks_and_is_offered_nothing(visit: Visit) -> None:

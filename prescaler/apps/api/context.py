@@ -21,8 +21,10 @@ from prescaler.ports import Clock
 from prescaler.usecases.change_control import ControlPorts
 from prescaler.usecases.change_events import EventPorts
 from prescaler.usecases.look_back import LookBackPorts
+from prescaler.usecases.outcomes import Outcomes
 from prescaler.usecases.past_crowds import PastCrowds
 from prescaler.usecases.read_calendar import CalendarReader
+from prescaler.usecases.review_events import DebriefPorts
 from prescaler.usecases.review_pods import PodReview
 from prescaler.usecases.serve_metric import Served, ServingTable
 from prescaler.usecases.survey import Survey
@@ -62,6 +64,12 @@ class ApiContext:
         """What looking back needs."""
         stores = self.stores
         return LookBackPorts(stores.demand, stores.forecasts, stores.decisions, self._past_crowds)
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """How past occurrences went."""
+        stores = self.stores
+        return Outcomes(DebriefPorts(stores.demand, stores.forecasts, stores.decisions))
 
     @cached_property
     def _past_crowds(self) -> PastCrowds:

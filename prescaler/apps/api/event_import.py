@@ -84,7 +84,7 @@ def post_many(
     if kind == _JSON:
         record = _from_list(context, content, asked, who)
     elif kind in _FORMATS:
-        record = _from_file(context, content, asked, _FORMATS[kind], who)
+        record = taken_from(context, content, asked, _FORMATS[kind], who)
     else:
         known = ", ".join((_JSON, *_FORMATS))
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send one of {known}")
@@ -107,9 +107,14 @@ def _from_list(
     return ImportRecord(tuple(doing(many.events, who, context.event_ports())), (), 0)
 
 
-def _from_file(
+def taken_from(
     context: ApiContext, content: bytes, asked: ImportQuery, form: FeedFormat, who: Planner
 ) -> ImportRecord:
+    """Take in a file, or say what that would do.
+
+    Raises:
+        BadParameter, BadEvents, FeedError, NotAllowed: nothing was stored.
+    """
     fields = asked.model_dump(exclude={"dry_run", "reason"})
     labels = dict(_pair(text) for text in asked.labels)
     form, rules = import_rules({**fields, "labels": labels, "format": form.value})

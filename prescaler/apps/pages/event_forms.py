@@ -14,8 +14,10 @@ from prescaler.apps.api.context import ApiContext, Context
 from prescaler.apps.api.keys import Caller
 from prescaler.apps.api.planning import planner, visible_event
 from prescaler.apps.api.sessions import Session
-from prescaler.apps.pages.events import impacts
+from prescaler.apps.pages.curves import known_kinds
+from prescaler.apps.pages.events import DayText, impacts
 from prescaler.apps.pages.gate import Genuine, PageRoute, Viewer
+from prescaler.apps.pages.plan_sketch import plan_sketch
 from prescaler.apps.pages.render import page
 from prescaler.apps.pages.workload_tabs import typed
 from prescaler.config.models import Scope
@@ -83,11 +85,14 @@ ReadingWriter = Annotated[Session, Depends(_reading_writer)]
 
 
 @router.get("/event-form")
-def new_event(request: Request, context: Context, session: ReadingWriter) -> Response:
-    """An empty form, in the civil time of the first workload."""
+def new_event(
+    request: Request, context: Context, session: ReadingWriter, day: DayText = ""
+) -> Response:
+    """An empty form, in the civil time of the first workload; on a day, an evening of it."""
     seen = (s for s in context.table if session.caller.sees(s.workload.name))
     zone = next((s.workload.forecast.timezone.key for s in seen), "UTC")
-    return _form(request, context, session, EventForm(timezone=zone), None)
+    times = {"start": f"{day}T20:00", "end": f"{day}T22:00"} if day else {}
+    return _form(request, context, session, EventForm(timezone=zone, **times), None)
 
 
 @router.get("/events/{identity}/edit")
@@ -144,7 +149,7 @@ def preview(request: Request, context: Context, session: Writer, filled: Filled)
         request,
         "event_preview.html",
         session,
-        {"problem": problem, **_impact(context, session.caller, event)},
+        {"problem": problem, "plans": plan_sketch, **_impact(context, session.caller, event)},
     )
 
 
@@ -160,6 +165,7 @@ def _form(
         "filled": filled,
         "identity": identity,
         "problem": problem,
+        "kinds": known_kinds(context, session.caller),
         "states": list(EventState),
         "stacks": list(Stack),
         "names": [s.workload.name for s in context.table if session.caller.sees(s.workload.name)],

@@ -12,6 +12,7 @@ from prescaler.apps.pages import (
     audit,
     curves,
     event_forms,
+    event_import,
     events,
     overview,
     sign_in,
@@ -21,7 +22,18 @@ from prescaler.apps.pages import (
 from prescaler.apps.pages.gate import error_page
 from prescaler.apps.pages.render import STATIC
 
-_ROUTERS = (sign_in, overview, workload, workload_tabs, actions, curves, event_forms, events, audit)
+_ROUTERS = (
+    sign_in,
+    overview,
+    workload,
+    workload_tabs,
+    actions,
+    curves,
+    event_forms,
+    event_import,
+    events,
+    audit,
+)
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from prescaler.apps.api.context import ApiContext, Context
 from prescaler.apps.api.review_routes import From, To
+from prescaler.apps.api.shapes import InstantText
 from prescaler.apps.pages.banner import warnings
 from prescaler.apps.pages.gate import PageRoute, Shown, Viewer
 from prescaler.apps.pages.render import page
@@ -83,6 +84,7 @@ def workload_page(  # noqa: PLR0913, PLR0917 - one argument a parameter of the q
     done: Annotated[str, Query(max_length=20)] = "",
     first: From = None,
     to: To = None,
+    as_of: Annotated[InstantText | None, Query(description="the forecast to show")] = None,
 ) -> Response:
     """Everything about one workload."""
     now = context.now()
@@ -105,6 +107,7 @@ def workload_page(  # noqa: PLR0913, PLR0917 - one argument a parameter of the q
         "ranges": RANGES,
         "shown": shown,
         "span_from": format_instant(first) if first and to and first < to else None,
+        "as_of": format_instant(as_of) if as_of else "",
         "span_to": format_instant(to) if first and to and first < to else None,
         "back": RANGES[shown][0],
         "ahead": RANGES[shown][1],

@@ -433,6 +433,14 @@
     return found;
   };
 
+  const wall = (seconds) => {
+    const p = Object.fromEntries(new Intl.DateTimeFormat("en-CA", {
+      timeZone: say.zone, year: "numeric", month: "2-digit", day: "2-digit",
+      hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+    }).formatToParts(new Date(seconds * 1000)).map((one) => [one.type, one.value]));
+    return `${p.year}-${p.month}-${p.day}T${p.hour}:${p.minute}`;
+  };
+
   let resizing = 0;
   addEventListener("resize", () => {
     cancelAnimationFrame(resizing);
@@ -454,6 +462,12 @@
   }, 60000);
 
   switches();
+  if (say.issued) {
+    state.asOf = say.issued;
+    choice.value = "as_of";
+    asOf.hidden = false;
+    asOf.querySelector("input").value = wall(Date.parse(say.issued) / 1000);
+  }
   if (say.from && say.to) {
     state.follow = false;
     state.span = [Number(say.back), Number(say.ahead)];
