@@ -16,6 +16,7 @@ from prescaler.adapters.database.events import DatabaseEvents, DatabaseFeeds
 from prescaler.adapters.database.forecasts import DatabaseForecasts
 from prescaler.adapters.database.jobs import DatabaseJobs
 from prescaler.adapters.database.leadership import leadership_on
+from prescaler.adapters.database.replicas import DatabaseReplicas
 from prescaler.adapters.database.scores import DatabaseScores
 from prescaler.adapters.database.upkeep import DatabaseUpkeep
 from prescaler.adapters.database.uplifts import DatabaseUplifts
@@ -55,6 +56,7 @@ from prescaler.ports import (
     WorkloadStore,
 )
 from prescaler.ports.events import FeedStore
+from prescaler.ports.replicas import ReplicaStore
 from prescaler.ports.upkeep import UpkeepStore
 from prescaler.usecases.crowd_lore import LorePorts
 from prescaler.usecases.forecast_workload import ForecastPorts
@@ -83,6 +85,7 @@ class Stores:
     upkeep: UpkeepStore
     scores: ScoreStore
     uplifts: UpliftStore
+    replicas: ReplicaStore
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def open_stores(url: str, *, pool_size: int = 5) -> Stores:
         upkeep=DatabaseUpkeep(database),
         scores=DatabaseScores(database),
         uplifts=DatabaseUplifts(database),
+        replicas=DatabaseReplicas(database),
     )
 
 

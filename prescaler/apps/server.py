@@ -20,6 +20,7 @@ from prescaler.apps.api.app import everything, metric_only, pages_only
 from prescaler.apps.api.context import ApiContext
 from prescaler.apps.api.keys import KeyRing
 from prescaler.apps.api.metric import Doorkeeper
+from prescaler.apps.heartbeat import Heartbeat
 from prescaler.apps.keeper import Keeper
 from prescaler.apps.pod_watch import PodWatch
 from prescaler.apps.replays import ReplayRunner
@@ -61,7 +62,7 @@ class Process:
         ConfigurationError, StoreError
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, role: str = "all") -> None:
         settings = load_settings(path)
         self.clock = clock()
         self.telemetry = Telemetry()
@@ -72,6 +73,7 @@ class Process:
         self.telemetry.watch(self.keeper.observations)
         if settings.server.legacy_metrics:
             self.telemetry.add(LegacyCollector(self.keeper.legacy))
+        self.heartbeat = Heartbeat(self.stores.replicas, self.clock, role, settings.server.listen)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -85,6 +87,7 @@ class Process:
         signal.signal(signal.SIGHUP, lambda *_: self.keeper.ask_reload())
         self.keeper.start()
         self._thread("keeper", self.keeper.run)
+        self._thread("heartbeat", self.heartbeat.run)
         self._thread("pods", PodWatch(self.keeper, self.telemetry, self.clock).run)
         if schedule:
             leadership = open_leadership(self.settings.store.direct)
@@ -118,7 +121,7 @@ class Process:
 def serve(path: Path, *, schedule: bool, only: Only | None) -> None:
     """Serve until told to stop."""
     sys.setswitchinterval(_SWITCH_SECONDS)
-    process = Process(path)
+    process = Process(path, only.value if only is not None else "all")
     # uvicorn raises the signal that ended it once more; without a handler that would end us
     # before the leader's lock is given back.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -149,7 +152,7 @@ def _calm_the_collector() -> None:
 
 def schedule_only(path: Path) -> None:
     """Schedule until told to stop; answers nobody."""
-    process = Process(path)
+    process = Process(path, "scheduler")
     process.start(schedule=True)
     process.play_replays()
     try:
@@ -171,6 +174,7 @@ def application(process: Process, only: Only | None = None) -> ASGIApp:
         settings=lambda: process.settings,
         refresh=process.keeper.refresh,
         health=process.keeper.health,
+        replicas=process.heartbeat.replicas,
         pods=PodReview(_pod_sources(process.keeper)),
     )
     kinds: dict[Only | None, Callable[[ApiContext], ASGIApp]] = {

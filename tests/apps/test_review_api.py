@@ -379,3 +379,19 @@ def test_a_dead_store_is_a_503_for_pages_and_nothing_for_keda(
     assert served.metric().json()["status"] == "active"
     assert not served.get("/api/v1/status").json()["store"]["ok"]
     assert "prescaler_store_up 0.0" in served.client.get("/metrics").text
+
+
+def test_the_steepest_rises_come_first(served: Served) -> None:
+    found = served.get("/api/v1/rises?limit=5").json()
+
+    assert [one["workload"] for one in found["items"]] == ["web"]
+    (one,) = found["items"]
+    assert one["more"] == one["peak"]["pods"] - one["pods"] > 0
+    assert served.get("/api/v1/rises?search=api").json()["items"] == []
+
+
+def test_a_workload_explains_itself_in_words(served: Served) -> None:
+    words = served.get(WEB).json()["words"]
+
+    assert "pods" in words[0]
+    assert len(words) > 1

@@ -232,3 +232,15 @@ feed = sa.Table(
     sa.Column("events", sa.Integer, nullable=False),
     sa.Column("warnings", sa.JSON, nullable=False),
 )
+
+replica = sa.Table(
+    "replica",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("version", sa.String(50), nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    comment="Processes that serve or schedule; each says every ten seconds that it is there.",
+)

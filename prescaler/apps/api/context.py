@@ -17,6 +17,7 @@ from prescaler.apps.api.sessions import Session, session_of
 from prescaler.config import Settings
 from prescaler.config.models import Scope
 from prescaler.core.errors import NotAllowed
+from prescaler.core.replicas import Replica
 from prescaler.ports import Clock
 from prescaler.usecases.change_control import ControlPorts
 from prescaler.usecases.change_events import EventPorts
@@ -31,6 +32,11 @@ from prescaler.usecases.survey import Survey
 from prescaler.wiring import Stores
 
 
+def _alone(_: datetime) -> list[Replica]:
+    """Nobody is known of."""
+    return []
+
+
 @dataclass(frozen=True)
 class ApiContext:
     """Everything behind the routes. settings: the present ones; refresh: serve changes now."""
@@ -43,6 +49,7 @@ class ApiContext:
     settings: Callable[[], Settings]
     refresh: Callable[[], None]
     health: Callable[[], dict[str, Any]]
+    replicas: Callable[[datetime], list[Replica]] = _alone
     survey: Survey = field(default_factory=Survey)
     pods: PodReview = field(default_factory=PodReview)
 

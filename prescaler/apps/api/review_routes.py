@@ -25,6 +25,7 @@ from prescaler.apps.api.shapes import (
     series_json,
     summary_json,
 )
+from prescaler.apps.api.warnings import replica_json, warning_json, warnings
 from prescaler.core.durations import parse_duration
 from prescaler.core.errors import BadParameter, StoreError
 from prescaler.core.explain import explain
@@ -35,6 +36,7 @@ from prescaler.core.scaledobject import (
     scaled_object,
     trigger_authentications,
 )
+from prescaler.usecases.log_decisions import logged
 from prescaler.usecases.review import (
     Span,
     demand_columns,
@@ -147,6 +149,28 @@ _KEYS: Final[dict[str, Callable[[Glance], _Sortable]]] = {
 }
 
 
+@router.get("/rises")
+def list_rises(
+    context: Context,
+    caller: Reader,
+    asked: Annotated[ListQuery, Query()],
+) -> dict[str, Any]:
+    """Workloads that will need more pods within a day, the steepest first, as `search` chooses."""
+    now = context.now()
+    chosen = [s for s in context.table if _chosen(s, caller, asked)]
+    found = context.survey.rises(context.survey.of(chosen, now), now)
+    items = [
+        {
+            "workload": rise.glance.served.workload.name,
+            "pods": rise.glance.decision.pods,
+            "more": rise.more,
+            "peak": peak_json(rise.peak),
+        }
+        for rise in found[: asked.limit]
+    ]
+    return {"items": items, "next": None}
+
+
 @router.get("/workloads/{name}")
 def show_workload(served: OneWorkload, context: Context, response: Response) -> dict[str, Any]:
     """One workload: what is declared, what is set, what is served, and why."""
@@ -155,6 +179,7 @@ def show_workload(served: OneWorkload, context: Context, response: Response) -> 
     now = context.now()
     glance = context.survey.now(served, now)
     decision = served.decide(now)
+    told = explain(logged(decision), decision.target, served.workload.forecast.timezone, now)
     return {
         **summary_json(glance),
         "next_peak": peak_json(next_peak(served, now)),
@@ -164,6 +189,7 @@ def show_workload(served: OneWorkload, context: Context, response: Response) -> 
         "timezone": str(workload.forecast.timezone),
         "control": control_json(control),
         "decision": decision_json(decision),
+        "words": [told.headline, *told.facts],
         **lead_json(served, context.now()),
         "weights": served.state.forecast.weights if served.state.forecast else None,
     }
@@ -276,6 +302,8 @@ def show_status(context: Context, caller: Reader) -> dict[str, Any]:
     visible = [served for served in context.table if caller.sees(served.workload.name)]
     return {
         **context.health(),
+        "warnings": [warning_json(one) for one in warnings(context, caller)],
+        "replicas": [replica_json(one, now) for one in context.replicas(now)],
         "workloads": len(visible),
         "feeds": feeds_json(context),
         "differs_from_file": [

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from prescaler.apps.api.context import ApiContext, Context
 from prescaler.apps.api.review_routes import ListQuery, WorkloadPage, workload_page
-from prescaler.apps.pages.banner import warnings
+from prescaler.apps.api.warnings import warnings
 from prescaler.apps.pages.gate import PageRoute, Viewer
 from prescaler.apps.pages.render import page
 from prescaler.apps.pages.spark import SparkLines, lines

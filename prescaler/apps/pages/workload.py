@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from prescaler.apps.api.context import ApiContext, Context
 from prescaler.apps.api.review_routes import From, To
 from prescaler.apps.api.shapes import InstantText
-from prescaler.apps.pages.banner import warnings
+from prescaler.apps.api.warnings import warnings
 from prescaler.apps.pages.gate import PageRoute, Shown, Viewer
 from prescaler.apps.pages.render import page
 from prescaler.core.events import EventEffect

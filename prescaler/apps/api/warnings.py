@@ -1,11 +1,13 @@
 """What is wrong with prescaler itself, so that nobody trusts a page that stands still."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from prescaler.apps.api.context import ApiContext
 from prescaler.apps.api.keys import Caller
+from prescaler.core.instants import format_instant
+from prescaler.core.replicas import Replica
 from prescaler.usecases.serve_metric import Served
 
 _LATE_RUNS: Final = 3
@@ -33,7 +35,7 @@ def warnings(context: ApiContext, caller: Caller) -> list[Trouble]:
                 grave=True,
             )
         )
-    found += _of_runs(context, seen)
+    found += [*_of_runs(context, seen), *_of_replicas(context)]
     if not health["configuration"]["ok"]:
         found.append(
             Trouble(
@@ -43,6 +45,45 @@ def warnings(context: ApiContext, caller: Caller) -> list[Trouble]:
             )
         )
     return found
+
+
+def _of_replicas(context: ApiContext) -> list[Trouble]:
+    now = context.now()
+    known = context.replicas(now)
+    silent = [one for one in known if one.silent(now)]
+    if not silent:
+        return []
+    names = ", ".join(f"{one.name} ({_minutes(now - one.seen_at)})" for one in silent[:3])
+    return [
+        Trouble(
+            f"{len(known) - len(silent)} of {len(known)} replicas answer; silent: {names}.",
+            "KEDA is answered by the others. Look at that pod and its log; after a quarter of an "
+            "hour it is forgotten.",
+            grave=2 * len(silent) >= len(known),
+        )
+    ]
+
+
+def _minutes(length: timedelta) -> str:
+    seconds = int(length.total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"  # noqa: PLR2004
+
+
+def warning_json(trouble: Trouble) -> dict[str, Any]:
+    """A warning as the API tells it."""
+    return {"text": trouble.text, "next_step": trouble.next_step, "grave": trouble.grave}
+
+
+def replica_json(replica: Replica, now: datetime) -> dict[str, Any]:
+    """A process and when it was last there."""
+    return {
+        "name": replica.name,
+        "role": replica.role,
+        "version": replica.version,
+        "started_at": format_instant(replica.started_at),
+        "seen_at": format_instant(replica.seen_at),
+        "silent": replica.silent(now),
+    }
 
 
 def _of_runs(context: ApiContext, seen: list[Served]) -> list[Trouble]:
