@@ -21,8 +21,8 @@ from prescaler.adapters.database.scores import DatabaseScores
 from prescaler.adapters.database.upkeep import DatabaseUpkeep
 from prescaler.adapters.database.uplifts import DatabaseUplifts
 from prescaler.adapters.database.workloads import DatabaseWorkloads
-from prescaler.adapters.events.download import read_place
-from prescaler.adapters.events.source import FORMATS
+from prescaler.adapters.events.download import Place, read_place
+from prescaler.adapters.events.source import FORMATS, CalendarSource
 from prescaler.adapters.memory import MemoryForecasts, MemorySnapshot, MemoryWorkloads
 from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.adapters.memory_events import MemoryEvents
@@ -33,7 +33,7 @@ from prescaler.adapters.prometheus.source import PrometheusSource
 from prescaler.adapters.prometheus.summed import SummedSources
 from prescaler.adapters.snapshot.local import LocalSnapshot
 from prescaler.config import Settings
-from prescaler.config.feeds import FeedFormat
+from prescaler.config.feeds import FeedFormat, FeedSection
 from prescaler.config.models import PrometheusSection
 from prescaler.core.event_records import FeedRules, FoundEvents
 from prescaler.core.scaledobject import ReactiveSource
@@ -65,6 +65,7 @@ from prescaler.usecases.refresh_serving import ServingPorts, refresh_serving, st
 from prescaler.usecases.review_trust import TrustPorts
 from prescaler.usecases.score_forecasts import ScorePorts
 from prescaler.usecases.serve_metric import Served, ServingTable
+from prescaler.usecases.sync_events import Feed, SyncPorts
 from prescaler.usecases.walk_forward import WalkPorts
 
 
@@ -223,6 +224,33 @@ def dry_run_ports(settings: Settings, workload: Workload) -> ForecastPorts:
         forecasts=MemoryForecasts(),
         lore=LorePorts(CalendarReader(MemoryEvents()), MemoryUplifts()),
     )
+
+
+def open_feed(section: FeedSection) -> Feed:
+    """A calendar as it is fetched and taken over; nothing is asked yet."""
+    place = Place(
+        name=section.name,
+        url=section.url or "",
+        timeout=section.timeout,
+        max_bytes=section.max_bytes,
+        allow_http=section.allow_http,
+        allow_private=section.allow_private,
+        ca_file=section.ca_file,
+    )
+    source = CalendarSource(
+        rules=section.rules(),
+        format=section.format.value,
+        place=place if section.url is not None else None,
+        file=Path(section.file) if section.file is not None else None,
+        max_bytes=section.max_bytes,
+    )
+    return Feed(section.name, source, allow_empty=section.allow_empty)
+
+
+def sync_ports(settings: Settings, stores: Stores) -> SyncPorts:
+    """What taking a calendar over needs."""
+    names = {name for one in settings.workloads for name in (one.name, *one.aliases)}
+    return SyncPorts(stores.events, stores.feeds, names)
 
 
 def read_events(content: bytes, form: FeedFormat, rules: FeedRules, now: datetime) -> FoundEvents:

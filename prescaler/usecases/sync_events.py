@@ -4,7 +4,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from prescaler.core.errors import BadEvent, FeedError, FeedNotUnderstood, StoreError
+from prescaler.core.errors import (
+    BadEvent,
+    ChangedMeanwhile,
+    FeedError,
+    FeedNotUnderstood,
+    StoreError,
+)
 from prescaler.core.event_book import last_end
 from prescaler.core.event_records import (
     Complaint,
@@ -50,20 +56,44 @@ class SyncRecord:
     changed: int = 0
     cancelled: int = 0
     complaints: tuple[str, ...] = ()
-    failure: FeedError | StoreError | None = None
+    failure: FeedError | StoreError | ChangedMeanwhile | None = None
 
 
 def sync_feed(feed: Feed, ports: SyncPorts, now: datetime) -> SyncRecord:
-    """Fetch a calendar and take it over; a broken one leaves everything as it is."""
+    """Fetch a calendar and take it over; a broken one leaves everything as it is.
+
+    Where a person changes one of its events at that moment nothing is stored: the next time will.
+    """
     try:
         record = sync_events(feed, feed.source.fetch(now), ports, now)
-    except (FeedError, StoreError) as failure:
+    except (FeedError, StoreError, ChangedMeanwhile) as failure:
         record = SyncRecord(feed.name, failure=failure)
     try:
         _note(record, ports, now)
     except StoreError as failure:
         return replace(record, failure=record.failure or failure)
     return record
+
+
+@dataclass(frozen=True)
+class FeedCheck:
+    """What a calendar would give. problem, kind: why it gives nothing, None where it does."""
+
+    feed: str
+    events: int = 0
+    complaints: tuple[str, ...] = ()
+    problem: str | None = None
+    kind: str | None = None
+
+
+def check_feed(feed: Feed, workloads: Collection[str], now: datetime) -> FeedCheck:
+    """Fetch a calendar and store nothing; failures become results."""
+    try:
+        found = _known_workloads(feed.source.fetch(now), workloads)
+    except FeedError as error:
+        return FeedCheck(feed.name, problem=str(error), kind=error.kind)
+    texts = tuple(complaint.text for complaint in found.complaints)
+    return FeedCheck(feed.name, len(found.events), texts)
 
 
 def sync_events(feed: Feed, found: FoundEvents, ports: SyncPorts, now: datetime) -> SyncRecord:

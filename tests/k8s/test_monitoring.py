@@ -36,6 +36,8 @@ def scraped(serve: Serve, prometheus: PrometheusServer) -> PrometheusServer:
     served.metric("grafana-web", "?target=81")
     served.telemetry.leader.set(1)
     served.telemetry.runs.labels("stored").inc()
+    served.telemetry.feed_errors.labels("cup").inc()
+    served.telemetry.guard_trips.labels("silent", "residuals").inc()
     now = int(time.time())
     text = served.client.get("/metrics").text
     for family in text_string_to_metric_families(text):
@@ -109,6 +111,16 @@ CASES = [
             'prescaler_store_up{instance="b"}': "1 1 1 stale",
         },
         {},
+    ),
+    (
+        "PrescalerTooLate",
+        {'prescaler_plan_unreachable{workload="web",instance="a"}': "0x5 180x20"},
+        {"workload": "web"},
+    ),
+    (
+        "PrescalerFeedBroken",
+        {'prescaler_feed_errors_total{feed="cup",instance="a"}': "0 0 1 2 3x20"},
+        {"feed": "cup"},
     ),
     (
         "PrescalerForecastOld",

@@ -41,6 +41,9 @@ class Telemetry:
         self.source_errors = self._counter(
             "source_errors", "Failures of demand sources by kind.", "source", "kind"
         )
+        self.feed_errors = self._counter(
+            "feed_errors", "Fetches of an event calendar that failed.", "feed"
+        )
         self.leader = self._gauge("leader", "1 while this process schedules.")
         self.store_up = self._gauge("store_up", "1 while the database can be read.")
         self.config_valid = self._gauge("config_valid", "0 while the file on disk is refused.")

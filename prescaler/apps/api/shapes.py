@@ -155,7 +155,8 @@ def audit_json(entry: AuditEntry) -> dict[str, Any]:
 def feed_json(name: str, status: FeedStatus | None) -> dict[str, Any]:
     """How the newest fetch of a feed went; nulls where there was none."""
     if status is None:
-        return {"name": name, "at": None, "good_at": None, "error": None, "events": None}
+        nothing = dict.fromkeys(("at", "good_at", "error", "events"))
+        return {"name": name, **nothing, "warnings": []}
     return {**_plain(vars(status)), "warnings": list(status.warnings)}
 
 

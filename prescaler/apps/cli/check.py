@@ -4,15 +4,28 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from prescaler.apps.cli.options import OUT, Config, Debug, Json, config_path, print_json
 from prescaler.config import Settings, load_settings
-from prescaler.core.errors import SourceOverloaded, SourceUnreachable, StoreError
+from prescaler.core.errors import (
+    FeedTooSlow,
+    FeedUnreachable,
+    SourceOverloaded,
+    SourceUnreachable,
+    StoreError,
+)
 from prescaler.core.instants import format_instant
 from prescaler.usecases.check_sources import SourceCheck, check_sources
-from prescaler.wiring import check_schema, clock, open_source, open_stores
+from prescaler.usecases.sync_events import FeedCheck, check_feed
+from prescaler.wiring import check_schema, clock, open_feed, open_source, open_stores
 
-_UNREACHABLE = (SourceUnreachable.kind, SourceOverloaded.kind)
+_UNREACHABLE = (
+    SourceUnreachable.kind,
+    SourceOverloaded.kind,
+    FeedUnreachable.kind,
+    FeedTooSlow.kind,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +44,7 @@ def check(
     settings = load_settings(path)
     differences, store_error = _differences(settings)
     probes = _probe(settings) if probe else []
+    feeds = _probe_feeds(settings) if probe else []
     if as_json:
         print_json(
             {
@@ -38,6 +52,7 @@ def check(
                 "differs_from_file": differences,
                 "store_error": store_error,
                 "probes": [vars(found) for found in probes],
+                "feeds": [vars(found) for found in feeds],
             }
         )
     else:
@@ -46,7 +61,8 @@ def check(
             f"{path}: {count} workload{'' if count == 1 else 's'}, no problem", highlight=False
         )
         _show(differences, store_error, probes)
-    kinds = {found.kind for found in probes}
+        _show_feeds(feeds)
+    kinds = {found.kind for found in probes} | {found.kind for found in feeds}
     if kinds & set(_UNREACHABLE):
         return 4
     return 0 if kinds <= {None} else 1
@@ -77,6 +93,22 @@ def _probe(settings: Settings) -> list[SourceCheck]:
     sources = {name: open_source(name, s) for name, s in settings.prometheus.items()}
     now = clock().now()
     return [found for w in settings.workloads for found in check_sources(w, sources, now)]
+
+
+def _probe_feeds(settings: Settings) -> list[FeedCheck]:
+    now = clock().now().replace(microsecond=0)
+    names = {name for one in settings.workloads for name in (one.name, *one.aliases)}
+    return [check_feed(open_feed(section), names, now) for section in settings.feeds]
+
+
+def _show_feeds(feeds: list[FeedCheck]) -> None:
+    if not feeds:
+        return
+    table = Table("calendar", "events", "entries that cannot be used", "problem")
+    for found in feeds:
+        unusable = "\n".join(found.complaints[:5]) or "none"
+        table.add_row(found.feed, str(found.events), Text(unusable), Text(found.problem or "none"))
+    OUT.print(table)
 
 
 def _show(

@@ -15,6 +15,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from prescaler.adapters.telemetry.metrics import Telemetry
 from prescaler.apps.keeper import Keeper
+from prescaler.apps.scheduler.feeds import FeedWatch
 from prescaler.apps.scheduler.job import RunFailure, prepare_worker, run_job
 from prescaler.apps.scheduler.upkeep import Upkeep
 from prescaler.config import Settings
@@ -62,6 +63,7 @@ class Clockwork:
         self._newest: Mapping[UUID, LoggedDecision] | None = None
         self._decided_at = clock.now() - _DECISIONS_EVERY
         self._packed_at = clock.now()
+        self._feeds = FeedWatch(stores, telemetry, clock)
         self._upkeep = Upkeep(stores, clock, lambda: self._leads)
         self._changed = threading.Event()
         self._scheduler = _background(keeper.settings.workers)
@@ -103,6 +105,7 @@ class Clockwork:
         if leads:
             self._log_decisions()
             self._upkeep.round(self._keeper.settings)
+            self._feeds.round(self._keeper.settings)
 
     def _lead(self) -> None:
         _LOG.info("leading", workloads=len(self._keeper.settings.workloads))
