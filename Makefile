@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: help demo test lint soak bench-pages bench-serving bench-forecast bench-backfill lock clean
+.PHONY: help demo test lint soak bench-events bench-pages bench-serving bench-forecast bench-backfill lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,12 @@ bench-serving:  ## the metric endpoint beside a bare ASGI application
 bench-pages:  ## the review pages in Chromium, and what they cost KEDA; TRACE=FILE.csv.gz
 	@scripts/setup.sh dev
 	@PYTHONPATH=. $(BIN)/python bench/pages.py $(if $(TRACE),--trace $(TRACE))
+
+bench-events:  ## planned evenings forecast the day before; TRACE=FILE EVENTS=FILE ZONE= COUNTRY= OUT=bench-out
+	@test -n "$(TRACE)" -a -n "$(EVENTS)" || { echo "TRACE=FILE.csv.gz and EVENTS=FILE.csv are missing: columns timestamp,value and name,kind,start,end"; exit 2; }
+	@scripts/setup.sh dev
+	@PYTHONPATH=. $(BIN)/python bench/evenings.py $(TRACE) $(EVENTS) $(if $(ZONE),--timezone $(ZONE)) $(if $(COUNTRY),--country $(COUNTRY)) --out $(or $(OUT),bench-out)
+	@PYTHONPATH=. $(BIN)/python bench/ready_by_kickoff.py
 
 bench-forecast:  ## accuracy beside peers, leave-one-out, cost; TRACES=DIR OUT=bench-out
 	@test -n "$(TRACES)" || { echo "TRACES=DIR is missing: a trace is a file NAME.csv.gz with the columns timestamp,value, one real series of demand each"; exit 2; }
