@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: help demo test lint soak bench-events bench-pages bench-serving bench-forecast bench-backfill lock clean
+.PHONY: help demo test lint soak bench-events bench-pages bench-serving bench-forecast bench-backfill bench-replay lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,11 @@ bench-forecast:  ## accuracy beside peers, leave-one-out, cost; TRACES=DIR OUT=b
 bench-backfill:  ## speed beside a bare client, bytes, reads, where the time goes; TRACES=DIR
 	@scripts/setup.sh dev
 	@PYTHONPATH=. $(BIN)/python bench/backfill.py $(TRACES)
+
+bench-replay:  ## every arm on every 1-minute trace, and stress scenarios; TRACES=DIR OUT=bench-out
+	@test -n "$(TRACES)" || { echo "TRACES=DIR is missing: a trace is a file NAME.csv.gz with the columns timestamp,value, one real series of demand each"; exit 2; }
+	@scripts/setup.sh dev
+	@PYTHONPATH=. $(BIN)/python bench/replay.py $(TRACES) --out $(or $(OUT),bench-out)
 
 lock:  ## write the locked requirements anew (names and hashes, no addresses)
 	@$(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header requirements/build.in -o requirements/build.txt

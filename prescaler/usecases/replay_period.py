@@ -141,17 +141,30 @@ def replay_period(subject: Subject, wish: Wish, crew: Crew, progress: Progress) 
         Stopped: progress said so.
     """
     start, end = period(subject, wish)
+    wanted = arms_of(subject, wish, start, end)
+    present = _as_scaled(subject, start, end).present.arm
+    forecast = [arm for arm in FORECAST_ARMS if arm in (*wanted, present)]
+    walks = _walked(subject, forecast, (start, end), crew, _Report(progress))
+    return replay_walked(subject, wish, walks, crew, progress)
+
+
+def replay_walked(
+    subject: Subject,
+    wish: Wish,
+    walks: Mapping[Arm, Sequence[Said]],
+    crew: Crew,
+    progress: Progress,
+) -> Replay:
+    """The same, with forecasts that are there already.
+
+    Raises:
+        BadParameter, TooLittleHistory, Stopped: as `replay_period`.
+    """
+    start, end = period(subject, wish)
     ground, wanted = ground_of(subject, start, end), arms_of(subject, wish, start, end)
-    report, subject = _Report(progress), _as_scaled(subject, start, end)
-    walks = _walked(
-        subject,
-        [arm for arm in FORECAST_ARMS if arm in (*wanted, subject.present.arm)],
-        (start, end),
-        crew,
-        report,
-    )
-    ground = with_tracks(ground, subject, walks)
-    return _Session(subject, wish, ground, crew, report).replay(start, end, wanted)
+    own = _as_scaled(subject, start, end)
+    ground = with_tracks(ground, own, walks)
+    return _Session(own, wish, ground, crew, _Report(progress)).replay(start, end, wanted)
 
 
 def _as_scaled(subject: Subject, start: datetime, end: datetime) -> Subject:

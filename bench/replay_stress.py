@@ -1,0 +1,146 @@
+"""What happens when the world does not keep to the calendar, beside reactive scaling."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import NAMESPACE_URL, uuid5
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from bench.replay_cases import DAY, PRICES, Bench, Case, scenario
+from prescaler.core.event_book import EventBook
+from prescaler.core.instants import to_epoch
+from prescaler.core.planned import Effect, PlannedEvent
+from prescaler.core.replay.arms import Played
+from prescaler.core.replay.ground import Arm, Setting
+from prescaler.core.replay.measures import EVENT
+from prescaler.core.replay.stress import (
+    across_clock_change,
+    level_shift,
+    moved,
+    unseen,
+)
+from prescaler.core.replay.words import told
+from prescaler.core.series import Series
+from prescaler.usecases.replay_period import (
+    ground_of,
+)
+from prescaler.usecases.replay_subject import TraceFacts, of_trace
+
+
+def stress(bench: Bench, plain: Case) -> list[dict[str, object]]:
+    """What happens when the world does not keep to the calendar, beside reactive scaling."""
+    crowded, events = scenario(plain, "x5", 5.0), plain.subject.book.events
+    tenfold = scenario(plain, "x10", 10.0)
+    late = _with_book(crowded, "moved", moved(events, timedelta(minutes=-15)))
+    rumour = _with_book(plain, "rumour", [*events, *_rumours(plain)])
+    middle = plain.start + (plain.end - plain.start) / 2
+    shifted = _with_series(plain, "shift", level_shift(plain.subject.series, middle, 2.0))
+    rows = [
+        _stressed(bench, "x5 in 2 min, planned", crowded, Arm.CALENDAR),
+        _stressed(bench, "x5 in 2 min, unplanned", crowded, Arm.PLAIN),
+        _stressed(bench, "x10 in 2 min, planned", tenfold, Arm.CALENDAR),
+        _stressed(bench, "x5, calendar 15 min early", late, Arm.CALENDAR),
+        _stressed(bench, "five announced crowds that never come", rumour, Arm.CALENDAR),
+        _stressed(bench, "level shift x2", shifted, Arm.PLAIN),
+        _stressed(bench, "clock change", _clock_change(plain), Arm.PLAIN),
+        _stressed(bench, "Prometheus away in events", plain, Arm.CALENDAR, blind=True),
+        _stressed(bench, "x5, prescaler dies in events", crowded, Arm.CALENDAR, dies=True),
+    ]
+    return [row for pair in rows for row in pair]
+
+
+def _with_book(plain: Case, name: str, events: Sequence[PlannedEvent]) -> Case:
+    """The truth of a case under another calendar."""
+    subject = replace(plain.subject, book=EventBook(tuple(sorted(events, key=_start))))
+    return replace(plain, name=f"{plain.name}-{name}", subject=subject)
+
+
+def _start(event: PlannedEvent) -> datetime:
+    return event.start
+
+
+def _with_series(plain: Case, name: str, series: Series) -> Case:
+    subject = replace(plain.subject, series=series)
+    return replace(plain, name=f"{plain.name}-{name}", subject=subject)
+
+
+def _rumours(plain: Case) -> list[PlannedEvent]:
+    """Five announced crowds of five times ordinary demand, on evenings without a match."""
+    busy = {one.start.date() for one in plain.subject.book.events}
+    days = [plain.start + n * DAY for n in range((plain.end - plain.start) // DAY)]
+    free = [day.replace(hour=20) for day in days if day.date() not in busy][:5]
+    model = plain.subject.book.events[0]
+    effect = Effect(factor=5.0, ramp_before=timedelta(minutes=2))
+    return [
+        replace(
+            model,
+            id=uuid5(NAMESPACE_URL, f"rumour {n}"),
+            name=f"rumour {n}",
+            kind="rumour",
+            start=at,
+            end=at + timedelta(minutes=110),
+            effect=effect,
+        )
+        for n, at in enumerate(free)
+    ]
+
+
+def _clock_change(plain: Case) -> Case:
+    """Two weeks around the change, without matches: people live by the wall clock of Paris."""
+    zone, middle = ZoneInfo("Europe/Paris"), plain.start + (plain.end - plain.start) / 2
+    series, change = across_clock_change(plain.subject.series, middle, zone)
+    facts = TraceFacts(f"{plain.name}-clock", zone, capacity=_capacity(plain))
+    subject = of_trace(series, facts)
+    return Case(facts.name, subject, change - 3 * DAY, change + 7 * DAY)
+
+
+def _capacity(case: Case) -> float:
+    return case.subject.workload.policy.capacity.per_pod
+
+
+def _stressed(
+    bench: Bench, title: str, case: Case, arm: Arm, *, blind: bool = False, dies: bool = False
+) -> list[dict[str, object]]:
+    """Reactive scaling at 70 % and prescaler at three quantiles, on one scenario."""
+    ground = bench.ground(case, [arm])
+    if blind:
+        spans = [(one.start, one.end) for one in ground.events]
+        seen = unseen(case.subject.series, spans)
+        shown = ground_of(case.subject, case.start, case.end, seen)
+        ground = replace(ground, load=shown.load)
+    if dies:
+        ticks = ground.load.ticks
+        edges = [
+            [to_epoch(one.start - timedelta(hours=1)), to_epoch(one.end)] for one in ground.events
+        ]
+        ground = replace(ground, dead=[tuple(np.searchsorted(ticks, e)) for e in edges])
+    settings = [Setting(Arm.REACTIVE, 0.7), *(Setting(arm, 0.7, q) for q in (0.5, 0.75, 0.95))]
+    return [_stress_row(title, one) for one in bench.play(ground, settings)]
+
+
+def _stress_row(title: str, one: Played) -> dict[str, object]:
+    every, crowd = one.tally.measures(PRICES), one.tally.measures(PRICES, EVENT)
+    return {
+        "scenario": title,
+        "setting": told(one.setting),
+        "pod_hours": every.pod_hours,
+        "dropped": every.dropped,
+        "dropped_in_events": crowd.dropped,
+        "readiness": one.readiness,
+        "minutes_late": one.late,
+        "worst_late": max((at.late for at in one.starts), default=None),
+    }
+
+
+def never_below(bench: Bench, case: Case) -> dict[str, object]:
+    """Prescaler dead from the beginning is reactive scaling alone, pod by pod."""
+    arm = Arm.CALENDAR if case.subject.book.events else Arm.PLAIN
+    ground = bench.ground(case, [arm])
+    dead = replace(ground, dead=[(0, len(ground.load))])
+    pairs = [
+        bench.play(dead, [Setting(arm, u, 0.95), Setting(Arm.REACTIVE, u)]) for u in (0.5, 0.7, 0.9)
+    ]
+    same = all(np.array_equal(ours.ready, alone.ready) for ours, alone in pairs)
+    return {"trace": case.name, "dead_is_reactive": bool(same)}
