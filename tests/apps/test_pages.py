@@ -26,6 +26,7 @@ PAGES = (
     "/workloads/web/accuracy",
     "/workloads/web/scaledobject",
     "/event-curves",
+    "/replays",
     "/audit",
 )
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"

@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from prescaler.apps.pages.render import chart_folder
 from tests.support.ports import free_port
 from tests.support.processes import PrescalerProcess, wait_for
+from tests.support.replayed import stored
 from tests.support.reviewed import (
     KEYS,
     Filler,
@@ -106,6 +107,8 @@ def _fill(config: Path) -> None:
     filler.deaf("ingest")
     filler.too_young("newborn")
     filler.latest_only([f"svc-{n:02d}" for n in range(30)])
+    stored(filler.stores.jobs, "web-player", filler.now)
+    stored(filler.stores.jobs, "web-player", filler.now - timedelta(hours=1), advice=None)
     filler.close()
 
 

@@ -24,6 +24,7 @@ PAGES = (
     "/event-form",
     "/event-import",
     "/event-curves",
+    "/replays",
     "/audit",
 )
 LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in (WIDE, PHONE)]
@@ -307,6 +308,41 @@ def test_ranges_change_in_place(visit: Visit) -> None:
     expect(page.get_by_role("link", name="6 h", exact=True)).to_have_attribute(
         "aria-current", "true"
     )
+
+
+def test_a_replay_is_started_watched_and_read(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open("/workloads/checkout")
+    page.get_by_role("link", name="Replays").last.click()
+    expect(page.get_by_label("Workload")).to_have_value("checkout")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label(re.compile("^Frontier and advice")).uncheck()
+    page.get_by_label("reactive", exact=True).check()
+    page.get_by_label("Lucks that are averaged").fill("1")
+    page.get_by_role("button", name="Play it again").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Replay of checkout")
+    assert faults(page) == []
+    expect(page.get_by_role("button", name="Stop it")).to_be_visible()
+    page.get_by_role("button", name="Stop it").click()
+    expect(page.locator("#live-job")).to_contain_text(re.compile("stopping|stopped"))
+    assert visitor.complaints == []
+
+
+def test_results_are_read_and_compared(visit: Visit) -> None:
+    for scheme, size in (("light", WIDE), ("dark", PHONE)):
+        visitor = visit(scheme=scheme, size=size)
+        page = visitor.open("/replays?workload=web-player")
+        page.locator("tbody th a").first.click()
+        expect(page.get_by_role("heading", name="Advice")).to_be_visible()
+        assert faults(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+        page.get_by_role("button", name="Compare").click()
+        expect(page.get_by_role("heading", name="Policy by policy")).to_be_visible()
+        assert faults(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        assert visitor.complaints == []
 
 
 def test_a_read_key_looks_and_is_offered_nothing(visit: Visit) -> None:

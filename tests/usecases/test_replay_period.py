@@ -31,6 +31,7 @@ from prescaler.usecases.replay_period import (
 )
 from prescaler.usecases.replay_subject import TraceFacts, of_trace, present_of
 from tests.support import builders as make
+from tests.support.replayed import kept
 
 DAY = timedelta(days=1)
 ZONE = ZoneInfo("UTC")
@@ -107,6 +108,17 @@ def test_the_sweep_has_every_quantile_and_target(found: Replay) -> None:
 
     assert len(settings) == len(set(settings)) == 2 + 2 + 4 + 4
     assert settings == sweep_settings(found.subject, found.wish, tuple(Arm))
+
+
+def test_the_golden_result_has_the_same_fields(found: Replay) -> None:
+    told, golden = document(found), kept()["result"]
+
+    assert told.keys() == golden.keys()
+    for name in ("period", "assumptions", "present", "frontier", "advice"):
+        assert told[name].keys() == golden[name].keys(), name
+    assert told["arms"][0].keys() == golden["arms"][0].keys()
+    assert told["arms"][0]["all"].keys() == golden["arms"][0]["all"].keys()
+    assert told["events"][0].keys() == golden["events"][0].keys()
 
 
 def test_half_a_day_is_too_little_for_advice(found: Replay) -> None:

@@ -12,7 +12,7 @@ class Item:
     label: str
 
 
-ITEMS: Final = (Item("/events", "Events"), Item("/audit", "Audit"))
+ITEMS: Final = (Item("/events", "Events"), Item("/replays", "Replays"), Item("/audit", "Audit"))
 
 
 def navigation() -> tuple[Item, ...]:

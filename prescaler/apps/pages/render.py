@@ -35,6 +35,7 @@ def _environment() -> Environment:
         "number",
         "selection",
         "percent",
+        "share",
         "signed_percent",
         "span",
         "local",

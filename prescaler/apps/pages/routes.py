@@ -15,6 +15,7 @@ from prescaler.apps.pages import (
     event_import,
     events,
     overview,
+    replays,
     sign_in,
     workload,
     workload_tabs,
@@ -32,6 +33,7 @@ _ROUTERS = (
     event_forms,
     event_import,
     events,
+    replays,
     audit,
 )
 _FOR_GOOD = "public, max-age=31536000, immutable"

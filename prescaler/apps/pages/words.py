@@ -40,6 +40,13 @@ def percent(share: float | None) -> str:
     return NOTHING if share is None or not math.isfinite(share) else f"{share * 100:.0f}{_THIN}%"
 
 
+def share(part: float | None) -> str:
+    """A small share, three digits of it: 0.000123 as 0.0123 %."""
+    if part is None or not math.isfinite(part):
+        return NOTHING
+    return f"{part * 100:.3g}{_THIN}%"
+
+
 def signed_percent(share: float | None) -> str:
     """A difference: +12 %, −3 %."""  # noqa: RUF002 - the minus sign that is printed
     if share is None or not math.isfinite(share):
