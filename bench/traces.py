@@ -22,9 +22,11 @@ SCORED_STEP = timedelta(minutes=5)
 ZONES = {
     "appserver_2015": "Europe/Paris",
     "appserver_2017": "Europe/Paris",
+    "bu_lab_http": "America/New_York",
     "ms_ecommerce_api": "America/Los_Angeles",
     "nab_nyc_taxi": "America/New_York",
     "nasa_http": "America/New_York",
+    "wc98_web": "Europe/Paris",
 }
 """Civil zones that the sources state or that their clock changes show; others are UTC."""
 
