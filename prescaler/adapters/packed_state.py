@@ -38,13 +38,10 @@ Arrays = dict[str, FloatArray]
 
 def pack_state(state: ModelState) -> bytes:
     """Everything a roll needs, compressed."""
-    watch = state.watch
     arrays: Arrays = {
         "peak": state.peak,
-        "watch/width": watch.width,
-        "watch/said": watch.said,
-        "watch/naive": watch.naive,
-        **{f"watch/record/{name}": found for name, found in vars(watch.record).items()},
+        **_watch_arrays("watch", state.watch),
+        **_watch_arrays("planned", state.planned),
     }
     meta = {
         "form": _FORM,
@@ -53,11 +50,8 @@ def pack_state(state: ModelState) -> bytes:
         "horizon": state.horizon,
         "scale": vars(state.scale),
         "naive": int(state.naive.total_seconds()),
-        "watch": {
-            "leads": watch.leads.tolist(),
-            "cutoffs": watch.cutoffs.tolist(),
-            "judged_at": watch.judged_at,
-        },
+        "watch": _watch_out(state.watch),
+        "planned": _watch_out(state.planned),
         "reaches": [_reach_out(f"{i}", part, arrays) for i, part in enumerate(state.reaches)],
     }
     stream = BytesIO()
@@ -77,6 +71,7 @@ def unpack_state(payload: bytes) -> ModelState:
             arrays = {name: found[name] for name in found.files}
         meta = json.loads(arrays["meta"].tobytes())
         _check_form(meta["form"])
+        watch = _watch_in("watch", meta["watch"], arrays)
         return ModelState(
             fitted_at=parse_instant(meta["fitted_at"]),
             step=timedelta(seconds=meta["step"]),
@@ -85,7 +80,8 @@ def unpack_state(payload: bytes) -> ModelState:
             reaches=tuple(_reach_in(f"{i}", r, arrays) for i, r in enumerate(meta["reaches"])),
             peak=arrays["peak"],
             naive=timedelta(seconds=meta["naive"]),
-            watch=_watch_in(meta["watch"], arrays),
+            watch=watch,
+            planned=_planned_in(meta, arrays, watch),
         )
     except _DAMAGE as error:
         raise StoreDamaged(
@@ -124,15 +120,40 @@ def unpack_walk(payload: bytes) -> Walk:
     return Walk(start, until, every, unpack_state(rest) if rest else None)
 
 
-def _watch_in(meta: Mapping[str, Any], arrays: Arrays) -> Watch:
+def _watch_arrays(key: str, watch: Watch) -> Arrays:
+    record = {f"{key}/record/{name}": found for name, found in vars(watch.record).items()}
+    return {
+        f"{key}/width": watch.width,
+        f"{key}/said": watch.said,
+        f"{key}/naive": watch.naive,
+        **record,
+    }
+
+
+def _watch_out(watch: Watch) -> dict[str, Any]:
+    return {
+        "leads": watch.leads.tolist(),
+        "cutoffs": watch.cutoffs.tolist(),
+        "judged_at": watch.judged_at,
+    }
+
+
+def _planned_in(meta: Mapping[str, Any], arrays: Arrays, watch: Watch) -> Watch:
+    """What plans promised; a release that did not watch them yet has left nothing to go on from."""
+    if "planned" in meta:
+        return _watch_in("planned", meta["planned"], arrays)
+    return Watch.at(watch.leads)
+
+
+def _watch_in(key: str, meta: Mapping[str, Any], arrays: Arrays) -> Watch:
     names = [field.name for field in fields(TrackRecord)]
     return Watch(
         leads=np.array(meta["leads"], dtype=np.int64),
-        width=arrays["watch/width"],
+        width=arrays[f"{key}/width"],
         cutoffs=np.array(meta["cutoffs"], dtype=np.int64),
-        said=arrays["watch/said"],
-        naive=arrays["watch/naive"],
-        record=TrackRecord(**{name: arrays[f"watch/record/{name}"] for name in names}),
+        said=arrays[f"{key}/said"],
+        naive=arrays[f"{key}/naive"],
+        record=TrackRecord(**{name: arrays[f"{key}/record/{name}"] for name in names}),
         judged_at=meta["judged_at"],
     )
 

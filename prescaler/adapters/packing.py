@@ -34,6 +34,7 @@ from prescaler.core.instants import format_instant, from_epoch, parse_instant, t
 from prescaler.core.policy import Mode
 from prescaler.core.records import LoggedDecision, Outcome, RunStatus, SourceFailure
 from prescaler.core.score_days import WIDTH
+from prescaler.core.widths import Widths
 
 _FORM: Final = 1
 _LEVEL: Final = 6
@@ -99,6 +100,9 @@ def pack_forecast(forecast: Forecast) -> bytes:
         "historic_max": forecast.historic_max,
         "weights": {band: dict(row) for band, row in forecast.weights.items()},
         "track_record": {band: dict(row) for band, row in forecast.track_record.items()},
+        "plan_record": {band: dict(row) for band, row in forecast.plan_record.items()},
+        "plan_leads": forecast.plan_widths.leads,
+        "plan_logs": forecast.plan_widths.logs,
     }
     return pack_arrays(meta, forecast.values.T, forecast.peak_ratio, forecast.naive)
 
@@ -123,6 +127,11 @@ def unpack_forecast(
         weights=meta["weights"],
         track_record=meta.get("track_record", {}),
         quantiles=tuple(meta["quantiles"]),
+        plan_record=meta.get("plan_record", {}),
+        plan_widths=Widths(
+            tuple(meta.get("plan_leads", ())),
+            tuple(tuple(row) for row in meta.get("plan_logs", ())),
+        ),
     )
 
 

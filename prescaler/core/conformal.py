@@ -17,10 +17,15 @@ from prescaler.core.history import History
 from prescaler.core.instants import to_epoch
 from prescaler.core.quantiles import MEDIAN, QUANTILES
 from prescaler.core.track_record import TrackRecord
+from prescaler.core.widths import factors_at
 
 _RATE: Final = 0.03
 """A miss of the 0.95 quantile widens it by 3 %, a hit narrows it by 0.15 %: with an outcome an hour
 a wrong width is halfway corrected in days, and ordinary luck moves it by a few per cent."""
+
+_SETTLES_IN: Final = 12.0
+"""Outcomes after which an eager start has lost half of its extra rate (steps that shrink keep the
+promise too: Angelopoulos, Barber and Bates 2024)."""
 
 _LEAST, _MOST = np.log(0.5), np.log(3.0)
 _WATCHED_MINUTES: Final = (15, 60, 180, 360, 720, 1440)
@@ -50,19 +55,25 @@ class Watch:
         """Nothing watched yet, no correction."""
         steps = {max(1, timedelta(minutes=m) // step) for m in _WATCHED_MINUTES}
         leads = np.array(sorted(s for s in steps if s <= horizon) or [horizon], dtype=np.int64)
+        return cls.at(leads)
+
+    @classmethod
+    def at(cls, leads: IntArray) -> "Watch":
+        """The same, at these leads [J] in steps."""
         size = (len(leads), len(QUANTILES))
         none = np.zeros(0, np.int64)
         empty, record = np.zeros((0, len(leads))), TrackRecord.empty(len(leads))
         return cls(leads, np.zeros(size), none, np.zeros((0, *size)), empty, record, 0)
 
     def factors(self, leads: IntArray) -> FloatArray:
-        """[H, Q] what deviations are multiplied by; interpolated in the logarithm of the lead."""
-        at, known = np.log(leads.astype(np.float64)), np.log(self.leads.astype(np.float64))
-        columns = [np.interp(at, known, column) for column in self.width.T]
-        return np.asarray(np.exp(np.stack(columns, axis=-1)))
+        """[H, Q] what deviations are multiplied by."""
+        return factors_at(self.leads, self.width, leads)
 
-    def learned(self, history: History) -> "Watch":
-        """With every outcome that has become known, oldest first; what still waits stays."""
+    def learned(self, history: History, eager: float = 0.0) -> "Watch":
+        """With every outcome that has become known, oldest first; what still waits stays.
+
+        eager: how many times the usual rate is added for the very first outcome.
+        """
         step = int(history.step.total_seconds())
         due = self.cutoffs[:, None] + self.leads * step
         index = (due - to_epoch(history.series.start)) // step
@@ -73,7 +84,8 @@ class Watch:
             record = record.faded(timedelta(seconds=now - self.judged_at))
         for row, lead in sorted(np.argwhere(ready).tolist(), key=lambda k: (due[k[0], k[1]], k)):
             actual, said = float(history.demand[index[row, lead]]), self.said[row, lead]
-            width[lead] = _moved(width[lead], actual, said)
+            rate = _RATE * (1.0 + eager / (1.0 + float(record.seen[lead]) / _SETTLES_IN))
+            width[lead] = _moved(width[lead], actual, said, rate)
             record = record.with_outcome(lead, actual, said, float(self.naive[row, lead]))
         waiting = ~np.all(index < len(history), axis=1)
         return replace(
@@ -98,10 +110,10 @@ class Watch:
         )
 
 
-def _moved(width: FloatArray, actual: float, said: FloatArray) -> FloatArray:
+def _moved(width: FloatArray, actual: float, said: FloatArray, rate: float) -> FloatArray:
     """[Q] widths after one outcome; a hole, an outcome judged before or a tie says nothing."""
     upper = QUANTILES[MEDIAN] < _LEVELS
     missed = np.where(upper, actual > said, actual < said)
     told = np.isfinite(said) & np.isfinite(actual) & (actual != said)
     told[MEDIAN] = False
-    return np.where(told, np.clip(width + _RATE * (missed - _PROMISED), _LEAST, _MOST), width)
+    return np.where(told, np.clip(width + rate * (missed - _PROMISED), _LEAST, _MOST), width)

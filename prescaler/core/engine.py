@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from prescaler.core import plan_watch
 from prescaler.core.arrays import FloatArray
 from prescaler.core.calendar import DAY
 from prescaler.core.calibration import Spread, measure
@@ -29,6 +30,7 @@ from prescaler.core.peaks import peak_ahead, peak_by_hour
 from prescaler.core.quantiles import MEDIAN, QUANTILES, uncrossed
 from prescaler.core.scales import DemandScale
 from prescaler.core.trial import Expert, Learnt, predict, run_trial
+from prescaler.core.widths import Widths
 
 LEAST_HISTORY: Final = timedelta(hours=36)
 """A day to copy, and half a day to see how well that goes."""
@@ -54,7 +56,8 @@ class ModelState:
     """All that a roll needs of the last refit; it is stored. horizon in steps.
 
     peak: [24] maximum over mean inside a step by local hour; naive: period of the better naive;
-    watch: what earlier forecasts promised, and how widths were corrected by what came.
+    watch: what earlier forecasts promised, and how widths were corrected by what came; planned:
+    the same of the maxima that a plan promised (`core/plan_watch.py`).
     """
 
     fitted_at: datetime
@@ -65,6 +68,7 @@ class ModelState:
     peak: FloatArray
     naive: timedelta
     watch: Watch
+    planned: Watch
 
     def fits(self, step: timedelta, horizon: int) -> bool:
         """Whether it was made for this grid."""
@@ -75,7 +79,8 @@ class ModelState:
 class Outlook:
     """What a roll gives: values [H, Q], peak_ratio [H], naive [H], all load units.
 
-    track_record: bucket -> how earlier forecasts turned out (see `TrackRecord.told`).
+    track_record: bucket -> how earlier forecasts turned out (see `TrackRecord.told`); plan_record:
+    the same of the maxima over a plan's window. plan_widths: what a plan corrects values by.
     """
 
     values: FloatArray
@@ -85,6 +90,8 @@ class Outlook:
     basis: Basis
     weights: Mapping[str, Mapping[str, float]]
     track_record: Mapping[str, Mapping[str, float]]
+    plan_record: Mapping[str, Mapping[str, float]]
+    plan_widths: Widths
 
 
 def refit(
@@ -103,9 +110,10 @@ def refit(
     told = _without_trailing_hole(history)
     _enough(told)
     scale = DemandScale.of(told.demand)
-    watch = Watch.new(history.step, horizon)
+    watch = planned = Watch.new(history.step, horizon)
     if previous is not None and previous.fits(history.step, horizon):
         watch = previous.watch.learned(history)
+        planned = plan_watch.learned(previous.planned, history)
     state = ModelState(
         fitted_at=history.cutoff,
         step=history.step,
@@ -118,9 +126,15 @@ def refit(
         peak=peak_by_hour(told),
         naive=better_naive(told),
         watch=watch,
+        planned=planned,
     )
     said = roll(state, history, horizon, pool)
-    return replace(state, watch=watch.saying(history, said.values, said.naive))
+    widened = said.plan_widths.applied(said.values)
+    return replace(
+        state,
+        watch=watch.saying(history, said.values, said.naive),
+        planned=plan_watch.saying(planned, history, widened, said.peak_ratio, said.naive),
+    )
 
 
 def _without_trailing_hole(history: History) -> History:
@@ -180,6 +194,8 @@ def roll(
         basis=_basis(state),
         weights=_explained(state),
         track_record=state.watch.record.told(state.watch.leads, state.step),
+        plan_record=state.planned.record.told(state.planned.leads, state.step),
+        plan_widths=Widths.of(state.planned.leads, state.planned.width),
     )
 
 

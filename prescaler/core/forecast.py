@@ -10,9 +10,10 @@ from uuid import UUID
 
 import numpy as np
 
-from prescaler.core.arrays import Float32Array, IntArray
+from prescaler.core.arrays import Float32Array, FloatArray, IntArray
 from prescaler.core.instants import to_epoch
 from prescaler.core.quantiles import QUANTILES
+from prescaler.core.widths import Widths
 
 BUCKETS: Final[Mapping[str, timedelta]] = MappingProxyType(
     {
@@ -56,7 +57,8 @@ class Forecast:
     historic_max: the highest demand in the history that was used.
     weights: lead bucket -> forecaster -> share of the combination.
     track_record: lead bucket -> how earlier forecasts turned out: error_ratio to naive, and
-    quantile -> share of actuals at or below it.
+    quantile -> share of actuals at or below it. plan_record: the same of the maxima over the
+    window of a plan. plan_widths: the plan's own correction, so that these keep their promise.
     """
 
     workload: UUID
@@ -73,6 +75,8 @@ class Forecast:
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     track_record: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     quantiles: tuple[float, ...] = QUANTILES
+    plan_record: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    plan_widths: Widths = field(default_factory=Widths)
 
     def __post_init__(self) -> None:
         leads = len(self.values)
@@ -80,6 +84,11 @@ class Forecast:
             raise ValueError(f"values {self.values.shape} must be [H, {len(self.quantiles)}]")
         if self.peak_ratio.shape != (leads,) or self.naive.shape != (leads,):
             raise ValueError("peak_ratio and naive must be [H] like values")
+
+    @property
+    def for_plan(self) -> FloatArray:
+        """[H, Q] values whose maximum over a plan's window keeps what the quantile promises."""
+        return self.plan_widths.applied(self.values.astype(np.float64))
 
     @property
     def horizon(self) -> timedelta:

@@ -137,17 +137,18 @@ def plan(
         inside = (instants >= cells.starts[0]) & (instants < cells.ends[-1])
         now = np.clip(np.searchsorted(cells.starts, instants, "right") - 1, 0, None)
         parts[:, :4] = np.where(inside[:, None], cells.parts[now], np.nan)
-        parts[:, 4] = np.where(inside, _due_maximum(cells, cells.parts[:, -1], instants), np.nan)
-        naive = np.where(inside, _due_maximum(cells, cells.naive, instants), np.nan)
-        lead = np.where(inside, _due_maximum(cells, cells.lead, instants), 0.0)
+        parts[:, 4] = np.where(inside, due_maximum(cells, cells.parts[:, -1], instants), np.nan)
+        naive = np.where(inside, due_maximum(cells, cells.naive, instants), np.nan)
+        lead = np.where(inside, due_maximum(cells, cells.lead, instants), 0.0)
     return PlanCurve(instants, np.fmax(parts[:, 4], floor), parts, naive, lead)
 
 
 def require(forecast: Forecast, events: Sequence[EventEffect], policy: Policy) -> Requirement:
     """Turn a forecast into cells with their loads and the instants from which they are due."""
     starts, ends, source, lifted = cells_of(forecast, events)
-    median = forecast.values[source, MEDIAN].astype(np.float64)
-    quantile = quantile_at(forecast.values, policy.quantile)[source]
+    values = forecast.for_plan
+    median = values[source, MEDIAN]
+    quantile = quantile_at(values, policy.quantile)[source]
     event = quantile_at(lifted, policy.quantile)
     peak = event * forecast.peak_ratio[source]
     lead = _leads(peak, starts, ends, events, policy)
@@ -188,12 +189,12 @@ def declared(
 
 
 def cells_of(forecast: Forecast, events: Sequence[EventEffect]) -> Cells:
-    """Cut a forecast into cells and put the events on top of its quantiles."""
+    """Cut a forecast into cells and put the events on top of the quantiles that a plan uses."""
     starts, ends, source = _cells(forecast, events)
-    ordinary = forecast.values[source]
+    ordinary = forecast.for_plan[source]
     if not events:
         return Cells(starts, ends, source, ordinary)
-    lifted = with_events(events, starts, ends, ordinary.astype(np.float64), forecast.cutoff)
+    lifted = with_events(events, starts, ends, ordinary, forecast.cutoff)
     return Cells(starts, ends, source, lifted)
 
 
@@ -244,7 +245,7 @@ def _fewest_before(wanted: IntArray, span: int) -> IntArray:
     return np.asarray(windows.min(axis=1), dtype=np.int64)
 
 
-def _due_maximum(cells: Requirement, values: FloatArray, instants: IntArray) -> FloatArray:
+def due_maximum(cells: Requirement, values: FloatArray, instants: IntArray) -> FloatArray:
     """[T] at each instant the maximum of `values` over the cells with due <= instant < end.
 
     Every cell raises a range of instants. Ranges are covered by two overlapping powers of two

@@ -82,6 +82,8 @@ def issue(
         basis=outlook.basis,
         weights=outlook.weights,
         track_record=outlook.track_record,
+        plan_record=outlook.plan_record,
+        plan_widths=outlook.plan_widths,
     )
     return Issued(forecast, None if fresh else state, None if learnt is model else learnt)
 

@@ -72,8 +72,25 @@ def test_a_state_of_a_short_horizon_comes_back_too() -> None:
 def test_a_second_refit_hands_on_what_was_watched() -> None:
     state = refit(history(6.5), 50, STATE)
 
-    assert len(state.watch.cutoffs) == 2
+    assert len(state.watch.cutoffs) == len(state.planned.cutoffs) == 2
+    assert state.planned.width.any()
     assert_same(unpack_state(pack_state(state)), state)
+
+
+def test_a_state_of_before_plans_were_watched_is_read_and_goes_on() -> None:
+    with np.load(BytesIO(PAYLOAD), allow_pickle=False) as found:
+        arrays = {n: found[n] for n in found.files if not n.startswith("planned/")}
+    meta = json.loads(arrays.pop("meta").tobytes())
+    del meta["planned"]
+    stream = BytesIO()
+    text = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
+    np.savez_compressed(stream, allow_pickle=False, meta=text, **arrays)
+
+    state = unpack_state(stream.getvalue())
+
+    assert_same(state.watch, STATE.watch)
+    assert not state.planned.width.any()
+    assert len(refit(history(6.5), 50, state).planned.cutoffs) == 1
 
 
 def test_a_roll_from_the_store_is_the_same_roll() -> None:

@@ -15,6 +15,7 @@ from prescaler.adapters.packing import (
 from prescaler.core.arrays import FloatArray
 from prescaler.core.errors import StoreDamaged
 from prescaler.core.forecast import Origin
+from prescaler.core.widths import Widths
 from tests.support.builders import WORKLOAD_ID, daily_demand, forecast
 
 points = arrays(
@@ -44,7 +45,9 @@ def test_a_peak_that_is_the_mean_costs_nothing() -> None:
 
 
 def test_a_forecast_comes_back_bit_by_bit() -> None:
-    made = forecast()
+    widths = Widths((1, 12), ((0.25,) * 8, (-0.5,) * 8))
+    told = {"15m": {"outcomes": 40.0, "0.95": 0.951}}
+    made = forecast(plan_widths=widths, plan_record=told)
     found = unpack_forecast(
         pack_forecast(made),
         workload=WORKLOAD_ID,
@@ -54,11 +57,28 @@ def test_a_forecast_comes_back_bit_by_bit() -> None:
     )
 
     np.testing.assert_array_equal(found.values, made.values)
+    assert (found.plan_widths, found.plan_record) == (widths, told)
     assert (found.valid_until, found.issued_at, found.quantiles) == (
         made.valid_until,
         made.issued_at,
         made.quantiles,
     )
+
+
+def test_a_forecast_of_before_plans_had_widths_is_planned_as_it_is() -> None:
+    made = forecast()
+    meta, arrays = unpack_arrays(pack_forecast(made))
+    old = {name: found for name, found in meta.items() if not name.startswith("plan_")}
+    found = unpack_forecast(
+        pack_arrays(old, *arrays),
+        workload=WORKLOAD_ID,
+        version=1,
+        cutoff=made.cutoff,
+        origin=Origin.LIVE,
+    )
+
+    assert found.plan_widths == Widths()
+    np.testing.assert_array_equal(found.for_plan, made.values)
 
 
 PAYLOADS = {

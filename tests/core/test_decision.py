@@ -28,6 +28,8 @@ from prescaler.core.hpa import desired_pods, pods_for
 from prescaler.core.plan import plan, require
 from prescaler.core.plan_table import tabulate
 from prescaler.core.policy import Mode, OnUnavailable
+from prescaler.core.quantiles import QUANTILES
+from prescaler.core.widths import Widths
 from tests.support.builders import DAY, MONDAY, forecast, policy
 
 NOW = MONDAY + timedelta(hours=1)
@@ -57,14 +59,15 @@ def test_an_active_forecast_is_served_whole() -> None:
 instants = st.integers(-3600, 55 * 3600).map(lambda s: MONDAY + timedelta(seconds=s))
 
 
-@given(instants, st.sampled_from(Mode), st.integers(0, 30), st.booleans())
+@given(instants, st.sampled_from(Mode), st.integers(0, 30), st.booleans(), st.floats(-0.7, 1.1))
 def test_decide_is_the_plan_at_now_and_the_closed_loop(
-    now: datetime, mode: Mode, floor: int, with_event: bool
+    now: datetime, mode: Mode, floor: int, with_event: bool, width: float
 ) -> None:
     """The open-loop stages of a decision are those of `plan`, whatever the mode."""
     kick_off = MONDAY + timedelta(hours=20)
     events = (EventEffect("final", kick_off, kick_off + timedelta(hours=2), 4.0),) * with_event
-    rules, found = policy(mode=mode, min_pods=floor), forecast()
+    widths = Widths((3,), ((width,) * len(QUANTILES),))
+    rules, found = policy(mode=mode, min_pods=floor), forecast(plan_widths=widths)
     curve = plan(found, events, rules, np.array([int(now.timestamp())]))
 
     decided = decide(found, events, rules, Control(), FRESH, now)

@@ -1,5 +1,6 @@
 """The plan, against an obvious slow loop that was written without looking at it."""
 
+from dataclasses import replace
 from datetime import time, timedelta
 
 import numpy as np
@@ -16,6 +17,7 @@ from prescaler.core.hpa import lead_seconds, longest_lead, pods_for
 from prescaler.core.plan import PLAN_STAGES, plan, require
 from prescaler.core.policy import Policy
 from prescaler.core.quantiles import QUANTILES
+from prescaler.core.widths import Widths
 from tests.support.builders import MONDAY, STEP, forecast, lead_time, policy
 
 START = int(MONDAY.timestamp())
@@ -66,6 +68,26 @@ def test_the_plan_is_that_of_the_slow_loop(
         maximum = curve.parts[index, PLAN_STAGES.index("maximum")]
         np.testing.assert_allclose(maximum, np.nan if wanted is None else wanted)
         assert curve.load[index] == pytest.approx(wanted or 0.0)
+
+
+@given(medians, st.floats(-0.7, 1.1), st.booleans())
+def test_widths_of_its_own_act_as_if_the_forecast_had_them(
+    median: FloatArray, width: float, with_event: bool
+) -> None:
+    logs = np.full((1, len(QUANTILES)), round(width, 4))
+    made = forecast(median)
+    widened = Widths.of(np.array([3]), logs).applied(made.values.astype(np.float64))
+    end = MONDAY + timedelta(hours=2)
+    events = (EventEffect("final", MONDAY, end, 4.0),) * with_event
+    instants = START + 60 * np.arange(30)
+
+    curve = plan(
+        replace(made, plan_widths=Widths.of(np.array([3]), logs)), events, policy(), instants
+    )
+
+    wide = replace(made, values=widened.astype(np.float32))
+    wanted = plan(wide, events, policy(), instants)
+    np.testing.assert_allclose(curve.parts, wanted.parts, rtol=1e-6, atol=1e-6)
 
 
 @given(medians, st.lists(st.integers(-600, 14_000), min_size=2, max_size=30, unique=True))

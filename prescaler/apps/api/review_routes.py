@@ -386,5 +386,6 @@ def _forecast(found: Any) -> dict[str, Any]:
         "origin": found.origin.value,
         "weights": found.weights,
         "track_record": found.track_record,
+        "plan_record": found.plan_record,
         "series": series_json(forecast_columns(found)),
     }
