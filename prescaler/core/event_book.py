@@ -233,9 +233,8 @@ class EventBook:
         known_at: datetime | None = None,
         uplift: UpliftModel | None = None,
     ) -> tuple[EventEffect, ...]:
-        """What acts on the workload in [start, end)."""
-        margin = AROUND if uplift is not None else timedelta(0)
-        return effects_of(self.occurrences(start - margin, end + margin), policy, known_at, uplift)
+        """What acts on the workload in [start, end): people come before a start, and so do we."""
+        return effects_of(self.occurrences(start - AROUND, end + AROUND), policy, known_at, uplift)
 
 
 EMPTY_BOOK: Final = EventBook()

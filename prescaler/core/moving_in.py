@@ -300,11 +300,11 @@ ALWAYS: Final = (
     ),
     (
         "when",
-        "declared minimums begin at their start, as before; forecasts begin a lead time earlier",
+        "windows begin at their start, as before; the pods of an event are ready at its start",
         "how long pods and nodes take is part of the plan",
     ),
     ("which workloads", "each event names those taken over", "theirs acted on every annotated HPA"),
-    ("clean-up", "`prescaler events clean --retention` (nothing is deleted by itself)", "10 days"),
+    ("clean-up", "`retention.events`, 5 years; `prescaler events clean --retention`", "10 days"),
 )
 """What differs for everybody: what, ours, why or theirs."""
 

@@ -11,7 +11,7 @@ takes, at every instant, the maximum of the cells that are due by then. Replay, 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -178,14 +178,35 @@ def declared(
 ) -> list[PodInterval]:
     """Declared minimums that touch [start, end) (epoch seconds).
 
-    Windows do not hold while an event lasts that replaces them.
+    Windows do not hold while an event lasts that replaces them, and begin when they say. The pods
+    of an event are to be ready at its start: its minimum is asked for a lead time before.
     """
     first, last = from_epoch(start), from_epoch(end)
     windows = window_intervals(policy.windows, policy.timezone, first, last)
     for event in events:
         if event.replaces_windows:
             windows = cut_out(windows, to_epoch(event.start), to_epoch(event.end))
-    return windows + event_floors(events)
+    floors = event_floors(events)
+    return windows + [_led(floor, windows + floors, policy) for floor in floors]
+
+
+def _led(floor: PodInterval, others: Sequence[PodInterval], policy: Policy) -> PodInterval:
+    """A floor from the instant on at which its pods must be asked for to be ready at its start.
+
+    Just before it, no more pods run than the other declared minimums keep.
+    """
+    last = floor.start - 1
+    kept = [other.pods for other in others if other.start <= last < other.end]
+    before = max([policy.scale_min, policy.min_pods, *kept])
+    if before >= floor.pods:
+        return floor
+    lead = lead_seconds(
+        np.array([before]),
+        np.array([floor.pods]),
+        policy.lead_time,
+        from_zero=policy.scale_min == 0,
+    )
+    return replace(floor, start=floor.start - math.ceil(float(lead[0])))
 
 
 def cells_of(forecast: Forecast, events: Sequence[EventEffect]) -> Cells:

@@ -180,6 +180,24 @@ def test_an_events_minimum_is_a_floor_that_needs_no_forecast() -> None:
     assert plan(None, (match,), policy(), np.array([START])).load[0] == 125 * 80
 
 
+def test_an_events_minimum_is_asked_for_a_lead_time_before() -> None:
+    """From what the window keeps just before; one that asks for no more needs no lead."""
+    rules = policy(windows=(Window(frozenset(range(7)), time(19, 30), time(23, 30), 40),))
+    kick_off = MONDAY + timedelta(hours=20)
+    match = EventEffect("final", kick_off, kick_off + timedelta(hours=1), min_pods=44)
+    small = EventEffect("talk", kick_off, kick_off + timedelta(hours=1), min_pods=30)
+    at = int(kick_off.timestamp())
+
+    def pods(effects: tuple[EventEffect, ...], second: int) -> float:
+        return float(plan(None, effects, rules, np.array([at + second])).load[0] / 80)
+
+    # One sync of 15 s and 60 s for the pods; the nodes have room for them.
+    assert [pods((match,), second) for second in (-76, -75, 0)] == [40, 44, 44]
+    assert [pods((small,), second) for second in (-76, 0)] == [40, 40]
+    followed = replace(match, end=kick_off + timedelta(hours=2))
+    assert pods((match, followed), -75) == 44
+
+
 def test_an_event_that_is_over_costs_no_finer_cells() -> None:
     past = EventEffect("past", MONDAY - timedelta(days=3), MONDAY - timedelta(days=2), 5.0)
 
