@@ -180,6 +180,7 @@ class WorkerResources:
     stores: Stores
     sources: dict[str, PrometheusSource]
     lore: LorePorts
+    pods: dict[str, PodSource]
 
     def ports(self, workload: Workload) -> ForecastPorts:
         """The ports of a run for one workload."""
@@ -190,6 +191,7 @@ class WorkerResources:
             demand=self.stores.demand,
             forecasts=self.stores.forecasts,
             lore=self.lore,
+            pods=self.pods,
         )
 
     @property
@@ -210,7 +212,8 @@ class WorkerResources:
 def worker_resources(plan: WorkerPlan) -> WorkerResources:
     """Connections of this process for a plan, kept for the next run; another plan replaces them."""
     stores = open_stores(plan.url, pool_size=2)
-    return WorkerResources(stores, _open_sources(plan.sources), lore_ports(stores))
+    pods: dict[str, PodSource] = {one.name: PrometheusPods(one) for one in plan.sources}
+    return WorkerResources(stores, _open_sources(plan.sources), lore_ports(stores), pods)
 
 
 def dry_run_ports(settings: Settings, workload: Workload) -> ForecastPorts:

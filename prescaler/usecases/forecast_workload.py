@@ -1,5 +1,6 @@
 """One run: bring history up to now, forecast from it, store the forecast once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -10,11 +11,19 @@ from prescaler.core.instants import floor_to, format_instant
 from prescaler.core.records import HistoryVersion, Outcome, RunStatus, SourceFailure
 from prescaler.core.series import Series
 from prescaler.core.workload import Workload
-from prescaler.ports import Clock, DemandSource, DemandStore, ForecastStore, WorkloadStore
+from prescaler.ports import (
+    Clock,
+    DemandSource,
+    DemandStore,
+    ForecastStore,
+    PodSource,
+    WorkloadStore,
+)
 from prescaler.usecases.borrow_history import borrowed
 from prescaler.usecases.crowd_lore import LorePorts, lore_of
 from prescaler.usecases.ingest_demand import ingest_demand
 from prescaler.usecases.issue_forecast import Known, issue
+from prescaler.usecases.pod_saturation import PodSaturation
 from prescaler.usecases.review_trust import TrustRecord
 
 
@@ -28,6 +37,7 @@ class ForecastPorts:
     demand: DemandStore
     forecasts: ForecastStore
     lore: LorePorts
+    pods: Mapping[str, PodSource] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,8 @@ class RunRecord:
     """What a run did. points: new observations. seconds: by part of the work.
 
     trust: what guards and ladder did afterwards. afterwards_failed: why scoring or that failed;
-    the forecast is stored anyway.
+    the forecast is stored anyway. pods_failure: why it is not known whether past crowds met pods at
+    their limit; they are learnt from as they came.
     """
 
     workload: str
@@ -49,6 +60,7 @@ class RunRecord:
     forecast: Forecast | None = field(default=None, repr=False)
     trust: TrustRecord = field(default_factory=TrustRecord)
     afterwards_failed: str | None = None
+    pods_failure: SourceFailure | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,7 @@ class _Result:
     detail: str | None = None
     forecast: Forecast | None = None
     state: ModelState | None = None
+    pods_failure: SourceFailure | None = None
 
 
 def forecast_workload(workload: Workload, ports: ForecastPorts) -> RunRecord:
@@ -93,6 +106,7 @@ def forecast_workload(workload: Workload, ports: ForecastPorts) -> RunRecord:
         source_failure=failure,
         seconds=laps.seconds,
         forecast=result.forecast,
+        pods_failure=result.pods_failure,
     )
 
 
@@ -139,7 +153,8 @@ def _forecast(
     try:
         lent = borrowed(workload, series, ports.workloads, ports.demand)
         lore = lore_of(workload, version, ports.lore, series.start)
-        known = Known(ports.forecasts.state(version), lore)
+        full = PodSaturation(workload, ports.pods, now)
+        known = Known(ports.forecasts.state(version), lore, full)
         issued = issue(workload, version, series if lent is None else lent, known, now)
     except TooLittleHistory as error:
         return _Result(Outcome.TOO_LITTLE_HISTORY, str(error))
@@ -148,7 +163,8 @@ def _forecast(
     if issued.learnt is not None:
         ports.lore.uplifts.put(version, issued.learnt, now)
     basis = issued.forecast.basis if lent is None else Basis.BORROWED
-    return _Result(Outcome.STORED, None, replace(issued.forecast, basis=basis), issued.refitted)
+    made = replace(issued.forecast, basis=basis)
+    return _Result(Outcome.STORED, None, made, issued.refitted, full.failure)
 
 
 def _status(

@@ -1,17 +1,20 @@
 """One forecast from what is known: the last fit rolled on, or a refit where it is time for one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 
+from prescaler.core.arrays import BoolArray
 from prescaler.core.engine import ModelState, Outlook, refit
 from prescaler.core.errors import ForecasterFailed
 from prescaler.core.forecast import Forecast, Origin, storable
 from prescaler.core.history import History
 from prescaler.core.records import HistoryVersion
 from prescaler.core.series import Series
-from prescaler.core.uplift import Ordinary, UpliftModel, roll_ordinary
+from prescaler.core.uplift import Crowd, Ordinary, UpliftModel, roll_ordinary
 from prescaler.core.workload import Workload
 from prescaler.usecases.crowd_lore import NO_LORE, Lore, without_crowds
 
@@ -28,12 +31,26 @@ class Issued:
     learnt: UpliftModel | None = None
 
 
+class Saturation(Protocol):
+    """Knows when pods were at their limit."""
+
+    def points(
+        self, model: UpliftModel, history: History, crowds: Sequence[Crowd]
+    ) -> BoolArray | None:
+        """[N] true where the demand of crowds is a lower bound; None: of none is that known."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What earlier runs have learnt (None: nothing), and what is known of crowds."""
+    """What earlier runs have learnt (None: nothing), and what is known of crowds.
+
+    saturation: None = whatever was known before.
+    """
 
     state: ModelState | None
     lore: Lore = NO_LORE
+    saturation: Saturation | None = None
 
 
 def issue(
@@ -64,7 +81,8 @@ def issue(
         state, outlook = _rolled(usable, ordinary, horizon)
     fresh = state is not None
     if state is None or outlook is None:
-        learnt = model.learned(history, lore.crowds(model, history, issued_at))
+        crowds = lore.crowds(model, history, issued_at)
+        learnt = model.learned(history, crowds, _saturated(known, model, history, crowds))
         ordinary = without_crowds(lore, learnt, history, issued_at)
         state = refit(ordinary.calm, horizon, known.state)
         outlook = roll_ordinary(state, ordinary, horizon)
@@ -86,6 +104,14 @@ def issue(
         plan_widths=outlook.plan_widths,
     )
     return Issued(forecast, None if fresh else state, None if learnt is model else learnt)
+
+
+def _saturated(
+    known: Known, model: UpliftModel, history: History, crowds: Sequence[Crowd]
+) -> BoolArray | None:
+    if known.saturation is None:
+        return model.censored(history)
+    return known.saturation.points(model, history, crowds)
 
 
 def _rolled(

@@ -194,6 +194,10 @@ class Clockwork:
             source = "+".join(workload.demand.sources) if workload else "?"
             self._telemetry.source_errors.labels(source, failure.kind).inc()
             _LOG.warning("source_failed", workload=record.workload, **vars(failure))
+        if record.pods_failure is not None:
+            _LOG.warning(
+                "saturation_unknown", workload=record.workload, **vars(record.pods_failure)
+            )
         if record.afterwards_failed is not None:
             _LOG.warning("not_reviewed", workload=record.workload, error=record.afterwards_failed)
         self._note_trust(record)

@@ -4,6 +4,7 @@ from prescaler.core.uplift.crowds import AROUND, Crowd, Frame
 from prescaler.core.uplift.curve import Evidence, UpliftCurve
 from prescaler.core.uplift.model import Example, KindModel, Ordinary, UpliftModel
 from prescaler.core.uplift.rolling import roll_ordinary
+from prescaler.core.uplift.saturation import full_points
 from prescaler.core.uplift.similarity import Similarity
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "Similarity",
     "UpliftCurve",
     "UpliftModel",
+    "full_points",
     "roll_ordinary",
 ]

@@ -152,6 +152,15 @@ class UpliftModel:
                 kinds[kind] = _kind(examples)
         return replace(self, offset=scale.offset, kinds=kinds)
 
+    def censored(self, history: History) -> BoolArray:
+        """[N] points of a history that are known to be lower bounds only."""
+        found = np.zeros(len(history), dtype=bool)
+        for example in (one for kind in self.kinds.values() for one in kind.examples):
+            first = history.series.index_of(example.crowd.start) - example.frame.before
+            rows = first + np.flatnonzero(example.censored)
+            found[rows[(rows >= 0) & (rows < len(found))]] = True
+        return found
+
     def as_of(self, instant: datetime) -> "UpliftModel":
         """What was known by an instant: only crowds that were over by then."""
         kinds = {}
