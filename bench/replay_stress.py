@@ -29,8 +29,12 @@ from prescaler.usecases.replay_period import (
 from prescaler.usecases.replay_subject import TraceFacts, of_trace
 
 
-def stress(bench: Bench, plain: Case) -> list[dict[str, object]]:
-    """What happens when the world does not keep to the calendar, beside reactive scaling."""
+def stress(bench: Bench, case: Case) -> list[dict[str, object]]:
+    """What happens when the world does not keep to the calendar, beside reactive scaling.
+
+    The last two weeks, with all that was learnt before: a walk of five weeks takes minutes each.
+    """
+    plain = replace(case, start=max(case.start, case.end - 14 * DAY))
     crowded, events = scenario(plain, "x5", 5.0), plain.subject.book.events
     tenfold = scenario(plain, "x10", 10.0)
     late = _with_book(crowded, "moved", moved(events, timedelta(minutes=-15)))

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from prescaler.core.durations import format_duration
-from prescaler.core.replay.advice import LEAST_DAYS, WORTH, Advice, Judged, Verdict
+from prescaler.core.replay.advice import LEAST_DAYS, WORTH, Advice, Judged, Saving, Verdict
 from prescaler.core.replay.arms import Played
 from prescaler.core.replay.ground import Arm, Setting
 
@@ -42,7 +42,7 @@ def told(setting: Setting) -> str:
 
 def advice_words(advice: Advice, faster: Advice | None, present: Played) -> list[str]:
     """What to do, and how sure that is, sentence by sentence."""
-    if advice.verdict is Verdict.TOO_LITTLE_HISTORY or advice.best is None:
+    if advice.best is None or advice.saving is None or advice.present is None:
         return [
             (
                 f"Too little history: {LEAST_DAYS} whole days with forecasts are needed, to choose "
@@ -51,7 +51,7 @@ def advice_words(advice: Advice, faster: Advice | None, present: Played) -> list
             )
         ]
     found = [_headline(advice, advice.best), *_verified(advice, advice.best)]
-    found += _saved(advice)
+    found.append(_saved(advice.saving, advice.present))
     found += _dead(advice.best)
     if advice.verdict is not Verdict.PREDICTION_PAYS:
         found += what_pays(advice, faster, present)
@@ -93,18 +93,13 @@ def _verified(advice: Advice, best: Judged) -> list[str]:
     return [f"Chosen on the first two thirds ({first}); the last third came to {last}, {verdict}."]
 
 
-def _saved(advice: Advice) -> list[str]:
-    saving, present = advice.saving, advice.present
-    if saving is None or present is None:
-        return []
+def _saved(saving: Saving, present: Judged) -> str:
     side = "saves" if saving.pod_hours >= 0 else "costs"
-    return [
-        (
-            f"Against {told(present.setting)} it {side} {abs(saving.pod_hours):,.0f} pod-hours "
-            f"({abs(_PERCENT * saving.share):.1f} %), {abs(saving.cost):,.0f} in money and "
-            f"{abs(saving.kwh):,.0f} kWh in 30 days."
-        )
-    ]
+    return (
+        f"Against {told(present.setting)} it {side} {abs(saving.pod_hours):,.0f} pod-hours "
+        f"({abs(_PERCENT * saving.share):.1f} %), {abs(saving.cost):,.0f} in money and "
+        f"{abs(saving.kwh):,.0f} kWh in 30 days."
+    )
 
 
 def _dead(best: Judged) -> list[str]:

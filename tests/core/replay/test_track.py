@@ -158,6 +158,17 @@ def test_an_event_is_no_floor_before_it_is_known() -> None:
     assert set(pods[at >= to_epoch(known)].tolist()) == {7}
 
 
+def test_an_event_known_for_long_is_a_floor_from_the_first_tick_on() -> None:
+    one = make.event(
+        start=make.MONDAY,
+        end=make.MONDAY + timedelta(hours=2),
+        effect=Effect(min_pods=7),
+        known_from=make.MONDAY - timedelta(days=3),
+    )
+
+    assert set(declared_floors(EventBook((one,)), make.policy(), ticks()).tolist()) == {7}
+
+
 def test_a_forecast_that_was_never_the_newest_is_left_out() -> None:
     forecasts = walk(5, count=3)
     twin = replace(forecasts[1], values=forecasts[1].values * 9)
