@@ -40,6 +40,7 @@ def pack_state(state: ModelState) -> bytes:
     """Everything a roll needs, compressed."""
     arrays: Arrays = {
         "peak": state.peak,
+        "near": state.near,
         **_watch_arrays("watch", state.watch),
         **_watch_arrays("planned", state.planned),
     }
@@ -82,6 +83,7 @@ def unpack_state(payload: bytes) -> ModelState:
             naive=timedelta(seconds=meta["naive"]),
             watch=watch,
             planned=_planned_in(meta, arrays, watch),
+            near=arrays.get("near", np.zeros((0, 2))),
         )
     except _DAMAGE as error:
         raise StoreDamaged(

@@ -19,6 +19,7 @@ from prescaler.core.calibration import Spread, measure
 from prescaler.core.combination import Combination, combine
 from prescaler.core.conformal import Watch
 from prescaler.core.correction_prior import PRIOR, CorrectionPrior
+from prescaler.core.drift import bounds_of, drifted
 from prescaler.core.durations import format_duration
 from prescaler.core.errors import ForecasterFailed, TooLittleHistory
 from prescaler.core.forecast import BUCKETS, Basis
@@ -57,7 +58,8 @@ class ModelState:
 
     peak: [24] maximum over mean inside a step by local hour; naive: period of the better naive;
     watch: what earlier forecasts promised, and how widths were corrected by what came; planned:
-    the same of the maxima that a plan promised (`core/plan_watch.py`).
+    the same of the maxima that a plan promised (`core/plan_watch.py`); near: [K, 2] between what
+    the first hour was said to lie.
     """
 
     fitted_at: datetime
@@ -69,10 +71,16 @@ class ModelState:
     naive: timedelta
     watch: Watch
     planned: Watch
+    near: FloatArray
 
     def fits(self, step: timedelta, horizon: int) -> bool:
         """Whether it was made for this grid."""
         return (self.step, self.horizon) == (step, horizon)
+
+    def drifted(self, history: History) -> bool:
+        """Whether demand has left what was said, so that a refit must not wait its turn."""
+        since = history.series.index_of(self.fitted_at) + 1
+        return since >= 0 and drifted(self.near, since, history)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +135,7 @@ def refit(
         naive=better_naive(told),
         watch=watch,
         planned=planned,
+        near=np.zeros((0, 2)),
     )
     said = roll(state, history, horizon, pool)
     widened = said.plan_widths.applied(said.values)
@@ -134,6 +143,7 @@ def refit(
         state,
         watch=watch.saying(history, said.values, said.naive),
         planned=plan_watch.saying(planned, history, widened, said.peak_ratio, said.naive),
+        near=bounds_of(said.values, history.step),
     )
 
 

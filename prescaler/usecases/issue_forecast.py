@@ -78,7 +78,8 @@ def issue(
     state, outlook = None, None
     if usable is not None:
         ordinary = without_crowds(lore, model, history, issued_at)
-        state, outlook = _rolled(usable, ordinary, horizon)
+        if not usable.drifted(ordinary.calm):
+            state, outlook = _rolled(usable, ordinary, horizon)
     fresh = state is not None
     if state is None or outlook is None:
         crowds = lore.crowds(model, history, issued_at)

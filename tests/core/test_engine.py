@@ -458,6 +458,32 @@ def test_a_refit_learns_from_how_the_last_forecast_turned_out() -> None:
     assert not refit(history(values[: 14 * 288 + H]), H + 1, first).watch.width.any()
 
 
+@pytest.mark.parametrize(
+    ("factor", "points", "seen"), [(3, 3, True), (0.3, 9, True), (3, 2, False), (1, 11, False)]
+)
+def test_demand_that_leaves_what_was_said_for_a_while_has_drifted(
+    factor: float, points: int, seen: bool
+) -> None:
+    values = daily_demand(15)[: 14 * 288 + points]
+    values[14 * 288 :] *= factor
+    state = refit(history(values[: 14 * 288]), H)
+
+    assert state.drifted(history(values)) is seen
+
+
+def test_holes_burst_and_an_older_history_are_no_drift() -> None:
+    values = daily_demand(15)[: 14 * 288 + 6]
+    state = refit(history(values[: 14 * 288]), H)
+    burst, hole = values.copy(), values.copy()
+    burst[[-1, -2, -4]] *= 3
+    hole[-3:] = np.nan
+
+    assert not state.drifted(history(burst))
+    assert not state.drifted(history(hole))
+    assert not state.drifted(history(values[: 13 * 288]))
+    assert not state.drifted(history(values[-6:], MONDAY + 30 * DAY))
+
+
 def test_history_shows_only_the_past() -> None:
     known = history(daily_demand(3))
     earlier = known.until(288)

@@ -87,6 +87,17 @@ def test_a_roll_comes_every_run_and_a_refit_every_hour() -> None:
     assert refits == [True] + [False] * 11 + [True, False]
 
 
+def test_a_refit_does_not_wait_its_turn_where_demand_has_left_what_was_said() -> None:
+    values = daily_demand(30, step=MINUTE)
+    values[28 * 1440 + 16 :] *= 3.0
+    world, refits = World(values), []
+    for _ in range(8):
+        refits.append(world.run().refitted)
+        world.clock.move(STEP)
+
+    assert refits == [True, False, False, False, False, False, True, False]
+
+
 def test_a_stored_fit_of_another_release_is_made_anew_at_once() -> None:
     world = World()
     world.run()
