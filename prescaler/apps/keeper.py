@@ -91,6 +91,7 @@ class Keeper:
         except StoreError as error:
             self._note_store(error)
         self.refresh()
+        self._prepare()
 
     def run(self, stop: threading.Event) -> None:
         """Rounds until told to stop."""

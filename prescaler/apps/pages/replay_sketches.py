@@ -13,6 +13,7 @@ _PERCENT: Final = 100.0
 _LEAST: Final = 0.05
 _ROOM: Final = 1.08
 _DAYS: Final = 8
+_DAY_SECONDS: Final = 86_400
 _SIDES: Final = ("reactive", "prescaler")
 
 
@@ -112,8 +113,9 @@ def days_sketch(result: Mapping[str, Any], arms: Sequence[str], zone: ZoneInfo) 
     ready = {arm: [_pods(x, 1.0) for x in series["columns"][f"ready:{arm}"]] for arm in arms}
     top = _ROOM * highest(needed, *ready.values(), least=2.0)
     frame = Frame(stamps[0], stamps[-1], 0.0, top, 1100, 240)
-    every = (stamps[-1] - stamps[0]) / _DAYS
-    places = [stamps[0] + number * every for number in range(_DAYS + 1)]
+    parts = max(1, min(_DAYS, round((stamps[-1] - stamps[0]) / _DAY_SECONDS)))
+    every = (stamps[-1] - stamps[0]) / parts
+    places = [stamps[0] + number * every for number in range(parts + 1)]
     return Days(
         frame,
         tuple(Tick(frame.x(at), _day(at, zone)) for at in places),

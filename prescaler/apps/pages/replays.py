@@ -1,7 +1,6 @@
 """Replays: start one, watch it, read what it found, hold two against each other."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -26,7 +25,6 @@ from prescaler.apps.pages.gate import PageRoute, Viewer
 from prescaler.apps.pages.render import page
 from prescaler.apps.pages.replay_sketches import days_sketch, frontier_sketch
 from prescaler.apps.pages.workload_tabs import typed
-from prescaler.core.durations import format_duration
 from prescaler.core.errors import BadParameter, PrescalerError
 from prescaler.core.instants import parse_instant
 from prescaler.core.jobs import JobState
@@ -37,7 +35,12 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _LISTED: Final = 50
 _SHOWN_ARMS: Final = 3
-SINCE: Final = tuple(format_duration(timedelta(days=days)) for days in (7, 14, 28, 56))
+SINCE: Final[Mapping[str, str]] = {
+    "7d": "a week",
+    "14d": "2 weeks",
+    "28d": "4 weeks",
+    "56d": "8 weeks",
+}
 
 
 class ReplayForm(BaseModel):
