@@ -43,16 +43,18 @@ class Said:
 
 @dataclass(frozen=True)
 class Ready:
-    """Whether pods were there (asked for early enough: pod start p95 and one sync before).
+    """Whether pods were there: counted, else asked for early enough (pod start p95 and a sync).
 
-    in_time: pods for the start; needed: for the first five minutes. minutes_late: of the event, in
-    which fewer were there than needed. excess_pod_hours: there and not needed.
+    counted: whether ready pods were counted when it began. in_time: pods for the start; needed:
+    for the first five minutes. minutes_late: of the event, in which fewer were there than needed.
+    excess_pod_hours: there and not needed.
     """
 
     in_time: int
     needed: int
     minutes_late: float
     excess_pod_hours: float
+    counted: bool = False
 
     @property
     def readiness(self) -> float:
@@ -77,11 +79,14 @@ def debrief(
     actual: Series,
     answers: Sequence[LoggedDecision],
     policy: Policy,
+    *,
+    counted: Series | None = None,
 ) -> Debrief:
     """Judge one occurrence.
 
     forecast: of ordinary demand, the one to be judged. actual: from at least a week before the
-    start. answers: what was served from an hour before the start on, ascending.
+    start. answers: what was served from an hour before the start on, ascending. counted: ready
+    pods on the grid of `actual`, NaN unknown.
     """
     during = actual.between(effect.start, effect.end)
     return Debrief(
@@ -89,7 +94,7 @@ def debrief(
         end=effect.end,
         came=_highest(during),
         said=_said(effect, forecast, actual, during) if forecast is not None else None,
-        ready=_ready(answers, during, policy) if during.observed.any() else None,
+        ready=_ready(answers, during, policy, counted) if during.observed.any() else None,
     )
 
 
@@ -135,22 +140,43 @@ def _naive_error(actual: Series, during: Series) -> float | None:
     return min(known) if known else None
 
 
-def _ready(answers: Sequence[LoggedDecision], during: Series, policy: Policy) -> Ready | None:
-    """None where no answer that counts for the start was logged: that is not 0 pods."""
-    times = policy.lead_time
-    delay = int((times.pod_start.p95 + times.sync).total_seconds())
-    if not answers or to_epoch(answers[0].since) > int(during.stamps[0]) - delay:
+def _ready(
+    answers: Sequence[LoggedDecision], during: Series, policy: Policy, counted: Series | None
+) -> Ready | None:
+    """None where for the start neither a count nor an answer is known: that is not 0 pods."""
+    seen = _counted(during, counted)
+    there = np.where(np.isfinite(seen), seen, _asked_in_time(answers, during, policy))
+    if not np.isfinite(there[0]):
         return None
-    there = _asked(answers, during.stamps - delay)
     needed = pods_for_all(during.peak, policy.target)
-    known, hours = during.observed, during.step / timedelta(hours=1)
+    known, hours = during.observed & np.isfinite(there), during.step / timedelta(hours=1)
     first = during.stamps < during.stamps[0] + int(_READY_WITHIN.total_seconds())
     return Ready(
         in_time=int(there[0]),
         needed=int(needed[first].max()),
         minutes_late=float(((there < needed) & known).sum() * hours * 60.0),
         excess_pod_hours=float(np.maximum(there - needed, 0)[known].sum() * hours),
+        counted=bool(np.isfinite(seen[0])),
     )
+
+
+def _counted(during: Series, counted: Series | None) -> FloatArray:
+    """[G] ready pods at the stamps of an event, NaN unknown."""
+    found = np.full(len(during), np.nan)
+    if counted is not None:
+        rows = (during.stamps - to_epoch(counted.start)) // int(counted.step.total_seconds())
+        inside = (rows >= 0) & (rows < len(counted))
+        found[inside] = counted.mean[rows[inside]]
+    return found
+
+
+def _asked_in_time(answers: Sequence[LoggedDecision], during: Series, policy: Policy) -> FloatArray:
+    """[G] pods that were asked for early enough; NaN where no answer for the start was logged."""
+    times = policy.lead_time
+    delay = int((times.pod_start.p95 + times.sync).total_seconds())
+    if not answers or to_epoch(answers[0].since) > int(during.stamps[0]) - delay:
+        return np.full(len(during), np.nan)
+    return _asked(answers, during.stamps - delay).astype(np.float64)
 
 
 def _asked(answers: Sequence[LoggedDecision], instants: IntArray) -> IntArray:

@@ -1,6 +1,6 @@
 """Look back at planned events, and at what crowds have taught."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,7 +11,9 @@ from prescaler.core.event_book import acts_at, effect_on_demand, occurrences
 from prescaler.core.instants import floor_to
 from prescaler.core.planned import Occurrence, PlannedEvent
 from prescaler.core.records import HistoryVersion
+from prescaler.core.series import Series
 from prescaler.ports import DecisionStore, DemandStore, ForecastStore
+from prescaler.usecases.review import Span
 from prescaler.usecases.serve_metric import Served
 
 _DAY_AHEAD: Final = timedelta(hours=24)
@@ -22,11 +24,12 @@ _LONGEST_AGO: Final = timedelta(days=400)
 
 @dataclass(frozen=True)
 class DebriefPorts:
-    """What a debrief needs of the world."""
+    """What a debrief needs of the world. ready: counted pods of a span, None where not known."""
 
     demand: DemandStore
     forecasts: ForecastStore
     decisions: DecisionStore
+    ready: Callable[[Served, Span], Series | None] = lambda *_: None
 
 
 def newest_occurrence(event: PlannedEvent, before: datetime) -> Occurrence:
@@ -79,4 +82,6 @@ def _debrief(
     acting = acts_at(occurrence.event, forecast.issued_at if forecast else None)
     effect = effect_on_demand(occurrence, known)
     log = ports.decisions.between(version.workload, occurrence.start - _ANSWERS_FROM, end)
-    return debrief(effect, forecast if acting else None, actual, log, served.policy)
+    counted = ports.ready(served, Span(floor_to(occurrence.start, step), end, step))
+    judged = forecast if acting else None
+    return debrief(effect, judged, actual, log, served.policy, counted=counted)

@@ -15,8 +15,9 @@ import numpy as np
 
 from prescaler.core.arrays import IntArray
 from prescaler.core.errors import BadParameter, SourceError
-from prescaler.core.instants import floor_to, to_epoch
+from prescaler.core.instants import floor_to, from_epoch, to_epoch
 from prescaler.core.records import PodHistory
+from prescaler.core.series import Series
 from prescaler.ports import PodSource
 from prescaler.usecases.review import Columns, Span
 from prescaler.usecases.serve_metric import Served
@@ -78,6 +79,24 @@ class PodReview:
                 self._turns.release()
             self._remember(key, found, now)
         return PodsSeen(Columns(stamps, span.step, _columns(found)))
+
+    def ready(self, now: datetime) -> Callable[[Served, Span], Series | None]:
+        """Ready pods for many questions in a row; none is asked after one that got no answer."""
+        silent = False
+
+        def asked(served: Served, span: Span) -> Series | None:
+            nonlocal silent
+            if silent or served.workload.pods is None:
+                return None
+            seen = self.look(served, span, now)
+            silent = seen.why is not None
+            counts = seen.columns.columns["ready"]
+            stamps = seen.columns.stamps
+            if silent or not len(stamps):
+                return None
+            return Series(from_epoch(int(stamps[0])), span.step, counts, counts)
+
+        return asked
 
     def _remembered(self, key: tuple[str, int, int, int], now: datetime) -> PodHistory | None:
         with self._lock:

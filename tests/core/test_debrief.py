@@ -82,6 +82,30 @@ def test_a_start_before_the_first_answer_is_not_judged() -> None:
         assert debrief(MATCH, said(), actual(), answers((first, 50)), policy()).ready is None
 
 
+def test_pods_that_were_counted_count_whatever_was_asked_for() -> None:
+    needed = int(np.ceil(400.0 / TARGET))
+    ready = np.full(40, float(needed))
+    ready[5:15] = needed - 1.0  # from the start on, ten minutes
+    ready[20] = np.nan
+    counted = Series(START - 5 * MINUTE, MINUTE, ready, ready)
+    log = answers((START - DAY, needed + 5))
+
+    found = debrief(MATCH, said(), actual(), log, policy(), counted=counted).ready
+
+    assert found is not None
+    assert (found.counted, found.in_time, found.minutes_late) == (True, needed - 1, 10.0)
+    # The one minute that nobody counted is judged by what was asked for.
+    assert found.excess_pod_hours == pytest.approx(5 / 60)
+    alone = debrief(MATCH, said(), actual(), [], policy(), counted=counted).ready
+    assert alone is not None
+    assert alone.excess_pod_hours == 0.0
+    later = Series(START + 10 * MINUTE, MINUTE, ready, ready)
+    assert debrief(MATCH, said(), actual(), [], policy(), counted=later).ready is None
+    mixed = debrief(MATCH, said(), actual(), log, policy(), counted=later).ready
+    assert mixed is not None
+    assert (mixed.counted, mixed.in_time) == (False, needed + 5)
+
+
 def test_an_event_without_demand_needs_nobody() -> None:
     found = debrief(MATCH, said(), actual(crowd=0.0), answers((START - DAY, 3)), policy()).ready
 

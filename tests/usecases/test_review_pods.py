@@ -87,3 +87,21 @@ def test_pods_that_nobody_counts_are_said_to_be(review: PodReview) -> None:
 def test_too_many_instants_are_refused(review: PodReview) -> None:
     with pytest.raises(BadParameter, match="at most 5000"):
         review.look(SERVED, Span(NOW - timedelta(days=30), NOW, MINUTE), NOW)
+
+
+def test_ready_pods_for_many_are_asked_until_one_gets_no_answer(source: Counted) -> None:
+    """A source that hangs must not be waited for fifty times."""
+    review = PodReview(lambda: {"main": source})
+    ready = review.ready(NOW)
+    span = Span(NOW - HOUR, NOW, MINUTE)
+
+    found = ready(SERVED, span)
+    assert found is not None
+    assert (found.start, found.step, set(found.mean)) == (NOW - HOUR, MINUTE, {6.0})
+    assert ready(Served(workload(), ServingState()), span) is None
+    assert ready(SERVED, Span(NOW + HOUR, NOW + 2 * HOUR, MINUTE)) is None
+
+    source.failure = SourceUnreachable("away")
+    asked = len(source.asked)
+    assert [ready(SERVED, Span(NOW - n * HOUR, NOW, HOUR)) for n in (2, 3, 4)] == [None] * 3
+    assert len(source.asked) == asked + 1

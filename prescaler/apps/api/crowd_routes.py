@@ -62,7 +62,8 @@ def show_debrief(
     )
     page = list(islice((n for n in names if n > (cursor or "")), _PAGE))
     stores = context.stores
-    ports = DebriefPorts(stores.demand, stores.forecasts, stores.decisions)
+    ready = context.pods.ready(now)
+    ports = DebriefPorts(stores.demand, stores.forecasts, stores.decisions, ready)
     found = debriefs(occurrence, [context.table.get(name) for name in page], ports)
     return {
         "event": str(identity),
@@ -131,6 +132,7 @@ def _ready_json(ready: Ready) -> dict[str, Any]:
     return {
         "in_time": ready.in_time,
         "needed": ready.needed,
+        "counted": ready.counted,
         "readiness": round(ready.readiness, 4),
         "minutes_late": round(ready.minutes_late, 1),
         "excess_pod_hours": round(ready.excess_pod_hours, 2),
