@@ -12,8 +12,13 @@ from prescaler.core.calendar import CivilSlots, civil_slots
 from prescaler.core.series import Series
 
 _MINUTE: Final = timedelta(minutes=1)
-_KICK_OFF: Final = 20 * 60 + 55
-_FULL_TIME: Final = 22 * 60 + 45
+KICK_OFF: Final = 20 * 60 + 55
+FULL_TIME: Final = 22 * 60 + 45
+"""Of every match, minutes of the local day."""
+
+MATCH_DAYS: Final = frozenset({1, 2, 5})
+"""Weekdays with a match, Monday 0."""
+
 _RAMP_MINUTES: Final = 3
 _SATURDAY: Final = 5
 
@@ -35,8 +40,8 @@ class Traffic:
     gap_days_before_end: float | None = None
 
 
-PLAYER: Final = Traffic("player", 420.0, frozenset({1, 2, 5}), 5.0, None, 1.25, 9.3)
-CATALOGUE: Final = Traffic("catalogue", 1500.0, frozenset({1, 2, 5}), 1.6, None, 1.1)
+PLAYER: Final = Traffic("player", 420.0, MATCH_DAYS, 5.0, None, 1.25, 9.3)
+CATALOGUE: Final = Traffic("catalogue", 1500.0, MATCH_DAYS, 1.6, None, 1.1)
 BACKOFFICE: Final = Traffic("backoffice", 60.0, closed=(20, 7), weekend_factor=0.15)
 
 
@@ -75,9 +80,9 @@ def _matches(slots: CivilSlots, traffic: Traffic) -> FloatArray:
     """Factor of the crowd: up in minutes, a tenth less at half-time, gone in a quarter hour."""
     evening = np.isin(slots.weekday, list(traffic.match_days))
     minute = slots.slot.astype(np.float64)
-    arriving = np.clip((minute - _KICK_OFF) / _RAMP_MINUTES, 0.0, 1.0)
-    leaving = np.clip((_FULL_TIME + 15 - minute) / 15.0, 0.0, 1.0)
-    half_time = np.where((minute >= _KICK_OFF + 47) & (minute < _KICK_OFF + 62), 0.9, 1.0)
+    arriving = np.clip((minute - KICK_OFF) / _RAMP_MINUTES, 0.0, 1.0)
+    leaving = np.clip((FULL_TIME + 15 - minute) / 15.0, 0.0, 1.0)
+    half_time = np.where((minute >= KICK_OFF + 47) & (minute < KICK_OFF + 62), 0.9, 1.0)
     crowd = np.minimum(arriving, leaving) * half_time
     return np.where(evening, 1.0 + (traffic.match_factor - 1.0) * crowd, 1.0)
 

@@ -20,9 +20,10 @@ from prescaler.core.score_days import (
     score_days,
 )
 from prescaler.core.series import Series
+from prescaler.core.uplift import UpliftModel
 from prescaler.core.workload import Workload
 from prescaler.ports import DemandStore, ScoreStore
-from prescaler.usecases.crowd_lore import LorePorts, busy_spans, lore_of
+from prescaler.usecases.crowd_lore import Lore, LorePorts, busy_spans, lore_of
 
 MOST_RUNS: Final = 100
 """Runs read per call: at one live run kept an hour and 50 h of horizon, all that are under way."""
@@ -59,11 +60,13 @@ def score_forecasts(
     now: datetime,
     *,
     origins: Sequence[Origin] = SCORED_ORIGINS,
+    uplift: UpliftModel | None = None,
 ) -> Scored:
     """Score what has come since the last call, for at most a hundred runs of each origin.
 
     A forecast is about ordinary demand: instants at which a planned crowd shows are left out here,
-    and looked at event by event.
+    and looked at event by event. uplift: what crowds have taught, where that is more than what is
+    stored.
 
     Each pair of forecast and actual is counted once, however often and by however many this is
     called. Demand that is still missing at the newest end is waited for; a hole behind it is not.
@@ -74,7 +77,8 @@ def score_forecasts(
     end = _final_until(workload, version, ports, now)
     if end is None:
         return Scored(0, more=False)
-    done = [_score_origin(workload, version, ports, origin, end) for origin in origins]
+    scoring = _Scoring(workload, version, ports, end, uplift)
+    done = [_score_origin(scoring, origin) for origin in origins]
     return Scored(sum(one.runs for one in done), any(one.more for one in done))
 
 
@@ -136,18 +140,40 @@ def _final_until(
     return newest[0] + step if newest else None
 
 
-def _score_origin(
-    workload: Workload,
-    version: HistoryVersion,
-    ports: ScorePorts,
-    origin: Origin,
-    end: datetime,
-) -> Scored:
-    step = workload.forecast.step
-    waiting = ports.scores.unscored(version, origin, end - AT_LEAST + step, MOST_RUNS)
+@dataclass(frozen=True, eq=False)
+class _Scoring:
+    """One call. end: of the newest whole step that was observed."""
+
+    workload: Workload
+    version: HistoryVersion
+    ports: ScorePorts
+    end: datetime
+    uplift: UpliftModel | None
+
+    def actual(self, runs: Sequence[UnscoredRun]) -> Series:
+        """Demand on the forecast's step, with what the naive forecasts of these runs rest on."""
+        step = self.workload.forecast.step
+        first = min(run.forecast.cutoff for run in runs)
+        last = min(self.end, max(run.forecast.valid_until for run in runs))
+        start = floor_to(first - REACH_BACK, step)
+        last = max(start, floor_to(last, step))
+        found = self.ports.demand.on_grid(self.version, start, last, step)
+        mean = found.mean.copy()
+        for begins, ends in busy_spans(self._lore(start), self.workload, start, found.end):
+            mean[max(0, found.index_of(begins)) : max(0, found.index_of(ends))] = np.nan
+        return replace(found, mean=mean)
+
+    def _lore(self, start: datetime) -> Lore:
+        stored = lore_of(self.workload, self.version, self.ports.lore, start)
+        return stored if self.uplift is None else replace(stored, uplift=self.uplift)
+
+
+def _score_origin(scoring: _Scoring, origin: Origin) -> Scored:
+    step, end, scores = scoring.workload.forecast.step, scoring.end, scoring.ports.scores
+    waiting = scores.unscored(scoring.version, origin, end - AT_LEAST + step, MOST_RUNS)
     if not waiting:
         return Scored(0, more=False)
-    actual = _actual(workload, version, ports, waiting, end)
+    actual = scoring.actual(waiting)
     total: dict[tuple[date, str], ScoreSums] = {}
     progress: dict[datetime, tuple[datetime, datetime | None]] = {}
     for run in waiting:
@@ -157,28 +183,8 @@ def _score_origin(
             _add_up(total, score_days(actual, run.forecast, run.unscored_from, end))
         over = end >= run.forecast.valid_until or not usable
         progress[run.forecast.cutoff] = (run.unscored_from, None if over else end)
-    counted = ports.scores.add(version, origin, total, progress)
+    counted = scores.add(scoring.version, origin, total, progress)
     return Scored(len(waiting) if counted else 0, more=len(waiting) == MOST_RUNS)
-
-
-def _actual(
-    workload: Workload,
-    version: HistoryVersion,
-    ports: ScorePorts,
-    runs: Sequence[UnscoredRun],
-    end: datetime,
-) -> Series:
-    """Demand on the forecast's step, with what the naive forecasts of these runs rest on."""
-    step = workload.forecast.step
-    first = min(run.forecast.cutoff for run in runs)
-    last = min(end, max(run.forecast.valid_until for run in runs))
-    start = floor_to(first - REACH_BACK, step)
-    found = ports.demand.on_grid(version, start, max(start, floor_to(last, step)), step)
-    lore = lore_of(workload, version, ports.lore, start)
-    mean = found.mean.copy()
-    for begins, ends in busy_spans(lore, workload, start, found.end):
-        mean[max(0, found.index_of(begins)) : max(0, found.index_of(ends))] = np.nan
-    return replace(found, mean=mean)
 
 
 def _add_up(total: dict[tuple[date, str], ScoreSums], more: DayScores) -> None:

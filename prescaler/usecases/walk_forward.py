@@ -65,6 +65,8 @@ def walk_forward(
 ) -> WalkRecord:
     """Go on for at most `most`, a day a transaction; what is stored is scored at once.
 
+    At the end live runs get what the walk has learnt of its own errors and of crowds.
+
     A walk that began later, or at another cadence, is walked anew: its state rests on other runs.
 
     Raises:
@@ -78,8 +80,8 @@ def walk_forward(
     while walk.until < end:
         walk = steps.day(walk, series, min(end, floor_to(walk.until, _DAY) + _DAY))
     over = walk.until >= plan.span.end
-    if over and walk.state is not None:
-        _adopt(version, ports.forecasts, walk.state)
+    if over:
+        steps.adopt(walk.state)
     return WalkRecord(
         workload.name, walk.until, over, steps.made, steps.missed, tuple(steps.seconds.items())
     )
@@ -99,13 +101,6 @@ def _resumed(version: HistoryVersion, ports: WalkPorts, plan: WalkPlan) -> Walk:
     if found is not None:
         forget_walk(version, ports)
     return Walk(plan.span.start, plan.span.start, plan.every, None)
-
-
-def _adopt(version: HistoryVersion, forecasts: ForecastStore, state: ModelState) -> None:
-    """Give live runs what the walk has learnt of its own errors, where they have seen less."""
-    live = forecasts.state(version)
-    if live is None or _seen(live) < _seen(state):
-        forecasts.adopt(version, state)
 
 
 def _seen(state: ModelState) -> float:
@@ -190,8 +185,23 @@ class _Steps:
         more = True
         while more:
             more = score_forecasts(
-                self._workload, self._version, ports, now, origins=(Origin.BACKFILL,)
+                self._workload,
+                self._version,
+                ports,
+                now,
+                origins=(Origin.BACKFILL,),
+                uplift=self._lore.uplift,
             ).more
+
+    def adopt(self, state: ModelState | None) -> None:
+        """Give live runs what the walk has learnt, where they have seen less."""
+        forecasts, uplifts = self._ports.forecasts, self._ports.lore.uplifts
+        live = forecasts.state(self._version)
+        if state is not None and (live is None or _seen(live) < _seen(state)):
+            forecasts.adopt(self._version, state)
+        taught, known = self._lore.uplift, uplifts.get(self._version)
+        if taught is not None and (known is None or len(known.seen) < len(taught.seen)):
+            uplifts.put(self._version, taught, self._ports.clock.now().replace(microsecond=0))
 
     def _lap(self, part: str) -> None:
         now = self._ports.clock.elapsed()

@@ -1,7 +1,10 @@
 """Forecasts of the past: those that live runs would have made, once, from wherever it stopped."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from prescaler.adapters.memory import MemoryForecasts, MemoryScores, MemoryWorkloads
 from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.core.forecast import Forecast, Origin
+from prescaler.core.planned import Effect, PlannedEvent, Selection
 from prescaler.core.records import HistoryVersion, Outcome, RunStatus
 from prescaler.core.spans import Span
 from prescaler.core.workload import Workload
@@ -42,17 +46,36 @@ WEB = _web()
 PLAN = WalkPlan(Span(END - 2 * DAY, END), 3 * HOUR)
 
 
+EVENINGS = np.zeros(len(VALUES), dtype=bool)
+for _day in range(10):
+    EVENINGS[_day * 1440 + 1200 : _day * 1440 + 1260] = True
+CROWDED = np.where(EVENINGS, 6.0, 1.0) * VALUES
+MATCHES = [
+    PlannedEvent(
+        UUID(int=day),
+        f"match {day}",
+        "football",
+        START + day * DAY + 20 * HOUR,
+        START + day * DAY + 21 * HOUR,
+        ZoneInfo("UTC"),
+        Selection(everything=True),
+        Effect(),
+    )
+    for day in range(10)
+]
+
+
 class World:
-    def __init__(self) -> None:
+    def __init__(self, values: np.ndarray = VALUES, events: Sequence[PlannedEvent] = ()) -> None:
         self.clock = SetClock(MONDAY + 2 * MINUTE)
         self.forecasts = MemoryForecasts()
         self.scores = MemoryScores(self.forecasts)
         self.demand, self.workloads = MemoryDemand(), MemoryWorkloads()
         self.ports = WalkPorts(
-            self.clock, self.workloads, self.demand, self.forecasts, self.scores, lore_ports()
+            self.clock, self.workloads, self.demand, self.forecasts, self.scores, lore_ports(events)
         )
         self.version: HistoryVersion = self.workloads.ensure(WEB, MONDAY)
-        self.demand.append(self.version, series(VALUES, START, MINUTE))
+        self.demand.append(self.version, series(values, START, MINUTE))
 
     def runs(self) -> list[Forecast]:
         return list(self.forecasts.runs(self.version, Origin.BACKFILL))
@@ -197,6 +220,38 @@ def test_live_runs_go_on_with_what_the_walk_has_learnt() -> None:
     found = world.forecasts.state(world.version)
     assert found is not None
     assert found.watch is not younger.watch
+
+
+def test_crowds_that_the_walk_has_learnt_are_no_errors_of_ordinary_forecasts() -> None:
+    world = World(CROWDED, MATCHES)
+    walk_forward(WEB, world.ports, PLAN)
+
+    found = accuracy(world.version, world.scores, (END - 3 * DAY).date(), (END + DAY).date())
+    unplanned = World(CROWDED)
+    walk_forward(WEB, unplanned.ports, PLAN)
+    beside = accuracy(unplanned.version, unplanned.scores, (END - 3 * DAY).date(), (END + DAY).date())
+
+    sums, whole = found.buckets()["6h"], beside.buckets()["6h"]
+    assert 0 < sums.instants < whole.instants
+    assert sums.error < 0.05 * float(CROWDED.max())
+
+
+def test_live_runs_get_what_the_walk_has_learnt_of_crowds() -> None:
+    world = World(CROWDED, MATCHES)
+    walk_forward(WEB, world.ports, PLAN)
+    uplifts = world.ports.lore.uplifts
+
+    taught = uplifts.get(world.version)
+
+    assert taught is not None
+    assert {start for _, start in taught.seen} >= {match.start for match in MATCHES[2:8]}
+    less = taught.as_of(MATCHES[3].end + DAY)
+    uplifts.put(world.version, less, END)
+    forget_walk(world.version, world.ports)
+    walk_forward(WEB, world.ports, PLAN)
+    again = uplifts.get(world.version)
+    assert again is not None
+    assert again.seen == taught.seen
 
 
 def test_too_little_history_is_counted_not_forecast() -> None:

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from prescaler.apps.demo.afterwards import looking_back, plan_evenings
 from prescaler.apps.demo.prometheus import DemoPrometheus, query
 from prescaler.apps.demo.traffic import HISTORY, Played, from_trace, generated, has_clock_change
 from prescaler.core.durations import format_duration
@@ -85,7 +86,7 @@ def run_demo(options: DemoOptions, console: Console) -> None:
             seconds = time.monotonic() - start
             _show(console, _Shown(url, key, folder, answers, played, seconds))
             if not options.once:
-                _until_stopped(console)
+                _stay(console, folder, config, played)
 
 
 def _played(options: DemoOptions, now: datetime) -> list[Played]:
@@ -280,10 +281,15 @@ def _near(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _until_stopped(console: Console) -> None:
-    console.print("running; Ctrl-C ends everything")
+def _stay(console: Console, folder: Path, config: Path, played: Sequence[Played]) -> None:
+    """Fill the calendar and the record of past forecasts, and run until told to stop."""
     stop: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda caught, _: stop.append(caught))
-    while not stop:
-        time.sleep(0.2)
+    if plan_evenings(folder, config, played):
+        console.print("the match evenings stand in the calendar: prescaler learns from past ones")
+    console.print("the forecasts of the last 3 days are worked out meanwhile, for the pages")
+    console.print("running; Ctrl-C ends everything")
+    with looking_back(folder, config):
+        while not stop:
+            time.sleep(0.2)

@@ -28,7 +28,7 @@ class Played:
     """One workload of the demonstration.
 
     demand: by the minute, from the start of history to beyond the present. step: of its forecast.
-    label: `synthetic`, or the trace's file name.
+    label: `synthetic`, or the trace's file name. matches: whether it was made with match evenings.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Played:
     step: timedelta
     zone: ZoneInfo
     label: str
+    matches: bool = False
 
     @property
     def per_pod(self) -> float:
@@ -65,6 +66,7 @@ def generated(now: datetime, zone: ZoneInfo) -> list[Played]:
             _STEP,
             zone,
             "synthetic",
+            matches=bool(traffic.match_days),
         )
         for number, traffic in enumerate((PLAYER, CATALOGUE, BACKOFFICE))
     ]
