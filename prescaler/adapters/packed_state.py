@@ -51,6 +51,7 @@ def pack_state(state: ModelState) -> bytes:
         "horizon": state.horizon,
         "scale": vars(state.scale),
         "naive": int(state.naive.total_seconds()),
+        "without": state.without,
         "watch": _watch_out(state.watch),
         "planned": _watch_out(state.planned),
         "reaches": [_reach_out(f"{i}", part, arrays) for i, part in enumerate(state.reaches)],
@@ -84,6 +85,7 @@ def unpack_state(payload: bytes) -> ModelState:
             watch=watch,
             planned=_planned_in(meta, arrays, watch),
             near=arrays.get("near", np.zeros((0, 2))),
+            without=meta.get("without", 0),
         )
     except _DAMAGE as error:
         raise StoreDamaged(

@@ -59,7 +59,8 @@ class ModelState:
     peak: [24] maximum over mean inside a step by local hour; naive: period of the better naive;
     watch: what earlier forecasts promised, and how widths were corrected by what came; planned:
     the same of the maxima that a plan promised (`core/plan_watch.py`); near: [K, 2] between what
-    the first hour was said to lie.
+    the first hour was said to lie; without: `uplift.fingerprint` of the planned crowds that were
+    known, and of those taken out of the history.
     """
 
     fitted_at: datetime
@@ -72,6 +73,7 @@ class ModelState:
     watch: Watch
     planned: Watch
     near: FloatArray
+    without: int = 0
 
     def fits(self, step: timedelta, horizon: int) -> bool:
         """Whether it was made for this grid."""

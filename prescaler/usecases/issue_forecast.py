@@ -1,7 +1,7 @@
 """One forecast from what is known: the last fit rolled on, or a refit where it is time for one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -10,11 +10,12 @@ import numpy as np
 from prescaler.core.arrays import BoolArray
 from prescaler.core.engine import ModelState, Outlook, refit
 from prescaler.core.errors import ForecasterFailed
+from prescaler.core.event_book import acts_at
 from prescaler.core.forecast import Forecast, Origin, storable
 from prescaler.core.history import History
 from prescaler.core.records import HistoryVersion
 from prescaler.core.series import Series
-from prescaler.core.uplift import Crowd, Ordinary, UpliftModel, roll_ordinary
+from prescaler.core.uplift import AROUND, Crowd, Ordinary, UpliftModel, fingerprint, roll_ordinary
 from prescaler.core.workload import Workload
 from prescaler.usecases.crowd_lore import NO_LORE, Lore, without_crowds
 
@@ -74,7 +75,8 @@ def issue(
     horizon = settings.horizon_steps
     history = History.of(series, settings.timezone, horizon, settings.country)
     lore, learnt = known.lore, None
-    model, usable = lore.model(workload), _usable(workload, known.state, history)
+    model = lore.model(workload)
+    usable = _usable(workload, known, model, history, issued_at)
     state, outlook = None, None
     if usable is not None:
         ordinary = without_crowds(lore, model, history, issued_at)
@@ -86,6 +88,8 @@ def issue(
         learnt = model.learned(history, crowds, _saturated(known, model, history, crowds))
         ordinary = without_crowds(lore, learnt, history, issued_at)
         state = refit(ordinary.calm, horizon, known.state)
+        taken = _taken_out(workload, lore, learnt, state.fitted_at, issued_at)
+        state = replace(state, without=taken)
         outlook = roll_ordinary(state, ordinary, horizon)
     forecast = Forecast(
         workload=version.workload,
@@ -125,10 +129,38 @@ def _rolled(
         return None, None
 
 
-def _usable(workload: Workload, state: ModelState | None, history: History) -> ModelState | None:
-    """The stored fit, where it was made for this grid and is not older than `forecast.refit`."""
-    settings = workload.forecast
+def _usable(
+    workload: Workload,
+    known: Known,
+    model: UpliftModel,
+    history: History,
+    issued_at: datetime,
+) -> ModelState | None:
+    """The stored fit, where it was made for this grid and is not older than `forecast.refit`.
+
+    Nor where other crowds of its time are known by now, or others act: what it took for pattern
+    would be put on top of itself, and what there is to learn would wait.
+    """
+    settings, state = workload.forecast, known.state
     if state is None or not state.fits(settings.step, settings.horizon_steps):
         return None
     age = history.cutoff - state.fitted_at
-    return state if timedelta(0) <= age < settings.refit else None
+    if not timedelta(0) <= age < settings.refit:
+        return None
+    taken = _taken_out(workload, known.lore, model, state.fitted_at, issued_at)
+    return state if taken == state.without else None
+
+
+def _taken_out(
+    workload: Workload, lore: Lore, model: UpliftModel, fitted_at: datetime, known_at: datetime
+) -> int:
+    """Fingerprint of the crowds that a fit knows of, and of those that it takes out of its history.
+
+    Those of its first hours are left aside: until the next refit they drop out of the history.
+    """
+    settings = workload.forecast
+    first = fitted_at - settings.history + settings.refit + AROUND
+    found = lore.book.occurrences(first, fitted_at)
+    crowds = model.crowds(o for o in found if acts_at(o.event, known_at))
+    known = [crowd for crowd in crowds if first <= crowd.start < fitted_at]
+    return fingerprint([*known, *(crowd for crowd in known if model.acts(crowd))])

@@ -187,11 +187,22 @@ def _brought_up(served: Served, stored: _Stored, ports: ServingPorts) -> Served:
     cutoff, known = stored.cutoffs.get(version.id), state.forecast
     if cutoff is not None and (known is None or known.cutoff < cutoff):
         state = replace(state, forecast=ports.forecasts.latest(version))
-    learned, uplift = stored.learned.get(version.id), state.uplift
-    if learned is not None and (uplift is None or uplift.learned_at < learned):
+    learned = stored.learned.get(version.id)
+    if learned is not None and _is_next(learned, state):
         model = ports.uplifts.get(version)
         state = replace(state, uplift=StoredUplift(learned, model) if model is not None else None)
     return served if state == served.state else replace(served, state=state)
+
+
+def _is_next(learned: datetime, state: ServingState) -> bool:
+    """Whether curves learnt at an instant are to be served.
+
+    A forecast issued before they were learnt may have in it, as pattern, the crowd that they would
+    put on top: they wait for the next one.
+    """
+    if state.uplift is not None and state.uplift.learned_at >= learned:
+        return False
+    return state.forecast is None or state.forecast.issued_at >= learned
 
 
 def _still_meant(workload: Workload, state: ServingState) -> ServingState:

@@ -69,6 +69,12 @@ def test_a_state_of_a_short_horizon_comes_back_too() -> None:
     assert_same(unpack_state(pack_state(state)), state)
 
 
+def test_the_crowds_that_were_known_come_back_to_the_last_bit() -> None:
+    state = replace(STATE, without=2**56 - 3)
+
+    assert unpack_state(pack_state(state)).without == 2**56 - 3
+
+
 def test_a_second_refit_hands_on_what_was_watched() -> None:
     state = refit(history(6.5), 50, STATE)
 

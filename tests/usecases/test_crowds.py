@@ -171,3 +171,55 @@ def test_spans_of_acting_crowds_are_those_that_change_demand() -> None:
     starts = [event(days).start for days in (3, 2)]
     assert spans == [(start - hours, start + 2 * hours) for start in starts]
     assert busy_spans(silent, WEB, MONDAY - 4 * DAY, MONDAY) == []
+
+
+def entered(world: World, *events: PlannedEvent) -> None:
+    """The calendar gets other events; what was learnt stays."""
+    reader = lore_ports(events).calendar
+    lore = replace(world.ports.lore, calendar=reader)
+    world.events, world.ports = events, replace(world.ports, lore=lore)
+
+
+def test_a_calendar_entered_later_takes_its_past_crowds_out_at_the_next_run() -> None:
+    world = World()
+    plain = world.run()
+    entered(world, *CALENDAR, TONIGHT)
+    world.clock.move(5 * MINUTE)
+
+    told = world.run()
+
+    assert high(plain, KICK_OFF) > 1.5 * ordinary(KICK_OFF)
+    assert at(told, KICK_OFF) == pytest.approx(ordinary(KICK_OFF), rel=0.15)
+    assert high(told, KICK_OFF) < 1.5 * ordinary(KICK_OFF)
+    state = world.forecasts.state(world.workloads.ensure(WEB, MONDAY))
+    assert state is not None
+    assert state.fitted_at == told.cutoff
+
+
+def test_an_event_to_come_and_one_that_has_come_since_ask_for_no_refit() -> None:
+    world = World(*CALENDAR)
+    world.run()
+    first = world.forecasts.state(world.workloads.ensure(WEB, MONDAY))
+    entered(world, *CALENDAR, TONIGHT)
+    world.clock.move(5 * MINUTE)
+    world.run()
+
+    assert world.forecasts.state(world.workloads.ensure(WEB, MONDAY)) is first
+
+
+def test_curves_that_come_from_elsewhere_are_no_reason_to_count_a_crowd_twice() -> None:
+    ports, world = World(*CALENDAR), World(*CALENDAR)
+    ports.run()
+    version = world.workloads.ensure(WEB, MONDAY)
+    taught = ports.ports.lore.uplifts.get(ports.workloads.ensure(WEB, MONDAY))
+    assert taught is not None
+    world.run()
+    world.ports.lore.uplifts.put(version, replace(taught, kinds={}), MONDAY)
+    world.clock.move(5 * MINUTE)
+
+    told = world.run()
+
+    state = world.forecasts.state(version)
+    assert state is not None
+    assert state.fitted_at == told.cutoff
+    assert high(told, KICK_OFF) < 1.5 * ordinary(KICK_OFF)

@@ -29,6 +29,7 @@ from prescaler.core.errors import (
 from prescaler.core.forecast import Forecast
 from prescaler.core.policy import Mode, OnUnavailable
 from prescaler.core.records import Outcome, RunStatus, ServingState, SourceFailure
+from prescaler.core.uplift import UpliftModel
 from prescaler.core.workload import Workload
 from prescaler.usecases.change_control import (
     Change,
@@ -47,7 +48,7 @@ from prescaler.usecases.refresh_serving import (
     start_serving,
 )
 from prescaler.usecases.serve_metric import Served, ServingTable
-from tests.support.builders import MONDAY, STEP, forecast, policy, workload
+from tests.support.builders import MONDAY, PARIS, STEP, forecast, policy, workload
 from tests.support.fakes import SetClock
 
 NOW = MONDAY + timedelta(hours=1)
@@ -385,3 +386,25 @@ def test_the_requirement_is_worked_out_once() -> None:
     assert found is not None
     assert found is served.requirement(NOW)
     assert np.isfinite(found.parts).all()
+
+
+def test_curves_learnt_after_a_forecast_was_made_wait_for_the_next_one() -> None:
+    world = World()
+    first = world.store()
+    version = world.workloads.ensure(WEB, NOW)
+    world.refresh()
+    early = UpliftModel.empty(STEP, PARIS)
+    world.uplifts.put(version, early, first.issued_at + STEP)
+
+    world.refresh()
+    assert world.table.get("web").state.uplift is None
+
+    world.store(cutoff=first.cutoff + STEP, issued_at=first.issued_at + STEP)
+    world.refresh()
+    held = world.table.get("web").state.uplift
+    assert held is not None
+    assert held.model is early
+
+    world.uplifts.put(version, UpliftModel.empty(STEP, PARIS), first.issued_at + 3 * STEP)
+    world.refresh()
+    assert world.table.get("web").state.uplift is held

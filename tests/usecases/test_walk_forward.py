@@ -229,7 +229,9 @@ def test_crowds_that_the_walk_has_learnt_are_no_errors_of_ordinary_forecasts() -
     found = accuracy(world.version, world.scores, (END - 3 * DAY).date(), (END + DAY).date())
     unplanned = World(CROWDED)
     walk_forward(WEB, unplanned.ports, PLAN)
-    beside = accuracy(unplanned.version, unplanned.scores, (END - 3 * DAY).date(), (END + DAY).date())
+    beside = accuracy(
+        unplanned.version, unplanned.scores, (END - 3 * DAY).date(), (END + DAY).date()
+    )
 
     sums, whole = found.buckets()["6h"], beside.buckets()["6h"]
     assert 0 < sums.instants < whole.instants

@@ -1,6 +1,6 @@
 """What past crowds teach about planned ones: learnt uplift curves, and demand without them."""
 
-from prescaler.core.uplift.crowds import AROUND, Crowd, Frame
+from prescaler.core.uplift.crowds import AROUND, Crowd, Frame, fingerprint
 from prescaler.core.uplift.curve import Evidence, UpliftCurve
 from prescaler.core.uplift.model import Example, KindModel, Ordinary, UpliftModel
 from prescaler.core.uplift.rolling import roll_ordinary
@@ -18,6 +18,7 @@ __all__ = [
     "Similarity",
     "UpliftCurve",
     "UpliftModel",
+    "fingerprint",
     "full_points",
     "roll_ordinary",
 ]

@@ -1,8 +1,9 @@
 """One occurrence of a planned event as learning sees it, and the grid it is laid on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -72,6 +73,19 @@ class Crowd:
         rising = _ramp(stamps, self.effect.ramp_before)
         falling = _ramp(frame.during * frame.seconds - 1 - stamps, self.effect.ramp_after)
         return np.log1p((factor - 1.0) * np.minimum(rising, falling))
+
+
+def fingerprint(crowds: Iterable[Crowd]) -> int:
+    """A number that tells sets of crowds apart by all that taking them out depends on; 0 of none.
+
+    56 bits: it survives JSON, and two sets meet by chance once in 10^16.
+    """
+    told = sorted(
+        (c.name, c.kind, to_epoch(c.start), to_epoch(c.end), repr(c.effect)) for c in crowds
+    )
+    if not told:
+        return 0
+    return int.from_bytes(blake2b(repr(told).encode(), digest_size=7).digest(), "big")
 
 
 def _ramp(inside: IntArray, length: timedelta) -> FloatArray:
