@@ -60,8 +60,9 @@ def chart(served: Served, ports: LookBackPorts, asked: Question, now: datetime) 
     """Actual demand, forecast, plan and answers on one grid.
 
     Columns: `actual`, `peak` (mean and maximum of what was observed), `q0.05` ... `q0.95` (planned
-    events included, as they were known by then), `ordinary` (the median without them), `naive`,
-    `plan` (from now, or from `as_of`), `served`, `would_serve` (the highest in the step).
+    events included, as they were known by then), `ordinary` (the median without them, where it
+    differs), `naive`, `plan` (from now, or from `as_of`), `served`, `would_serve` (the highest in
+    the step).
 
     Raises:
         BadParameter: more than nine weeks, or a step that does not fit the resolution.
@@ -192,6 +193,7 @@ def _said(
         values = forecast.values[row].astype(np.float64)
         ordinary[at], naive[at] = values[:, MEDIAN], forecast.naive[row]
         table[at] = _lifted(effects, stamps[at], asked.span.step, values, forecast.cutoff)
+    ordinary[ordinary == table[:, MEDIAN]] = np.nan
     columns = {f"q{q}": table[:, i] for q, i in zip(SHOWN, _INDEX, strict=True)}
     return {**columns, "ordinary": ordinary, "naive": naive}
 

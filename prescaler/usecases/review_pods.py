@@ -32,7 +32,7 @@ _TURN_SECONDS: Final = 2.0
 
 @dataclass(frozen=True)
 class PodsSeen:
-    """`running` and `ready` on one grid, NaN unknown; why: what kept it from being known."""
+    """`running` and `ready` on one grid, NaN unknown. why: what kept all from being known."""
 
     columns: Columns
     why: str | None = None
@@ -59,7 +59,7 @@ class PodReview:
             BadParameter: more than 5,000 instants, or none.
         """
         stamps = _grid(span, now)
-        nothing = Columns(stamps, span.step, _columns(_unknown(stamps)))
+        nothing = Columns(stamps[:0], span.step, _columns(_unknown()))
         query = served.workload.pods
         source = self._sources().get(query.source) if query is not None else None
         if query is None or source is None:
@@ -123,8 +123,8 @@ def _seconds(span: Span) -> int:
     return int(span.step.total_seconds())
 
 
-def _unknown(stamps: IntArray) -> PodHistory:
-    return PodHistory(np.full(len(stamps), np.nan), np.full(len(stamps), np.nan))
+def _unknown() -> PodHistory:
+    return PodHistory(np.empty(0), np.empty(0))
 
 
 def _columns(found: PodHistory) -> dict[str, np.ndarray]:

@@ -154,6 +154,8 @@ def test_an_event_says_what_it_does_to_the_plans(reader: Served) -> None:
     assert [e["name"] for e in chart["events"]] == ["Semi-final"]
     page = text(reader, "/workloads/web")
     assert "Planned events of the next 48 hours" in page
+    assert "Planned events of the next 24 hours" in text(reader, "/")
+    assert "Planned events of the next 24 hours" not in text(reader, "/?search=web")
 
 
 def test_a_draft_and_a_past_event_do_nothing(reader: Served) -> None:

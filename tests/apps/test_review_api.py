@@ -381,6 +381,14 @@ def test_a_dead_store_is_a_503_for_pages_and_nothing_for_keda(
     assert "prescaler_store_up 0.0" in served.client.get("/metrics").text
 
 
+def test_every_route_that_the_dashboard_page_names_is_there(served: Served) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "dashboard.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(/api/v1/[^`]+)`", text))
+
+    assert len(named) > 25
+    assert named <= set(served.get("/api/v1/openapi.json").json()["paths"])
+
+
 def test_the_steepest_rises_come_first(served: Served) -> None:
     found = served.get("/api/v1/rises?limit=5").json()
 

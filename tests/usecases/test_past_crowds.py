@@ -98,7 +98,8 @@ def test_the_chart_shows_events_in_the_forecast_and_the_median_without() -> None
 
     inside = slice(72, 84)
     assert set(found["q0.5"][inside].tolist()) == {3000.0}
-    assert set(found["ordinary"].tolist()) == {1000.0}
+    assert set(found["ordinary"][inside].tolist()) == {1000.0}
+    assert np.isnan(found["ordinary"][90:]).all()
     assert set(found["q0.5"][90:].tolist()) == {1000.0}
     (effect,) = acting(world.served, world.ports, Question(world.span), world.now)
     assert (effect.start, effect.factor) == (world.start, 3.0)

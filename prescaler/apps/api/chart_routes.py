@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from prescaler.apps.api.context import Context, OneWorkload, documented
 from prescaler.apps.api.review_routes import From, Step, To
-from prescaler.apps.api.shapes import InstantText, series_json
+from prescaler.apps.api.shapes import InstantText
 from prescaler.core.arrays import FloatArray
 from prescaler.core.durations import format_duration, parse_duration
 from prescaler.core.events import EventEffect
@@ -75,15 +75,20 @@ def list_gaps(served: OneWorkload, context: Context) -> dict[str, Any]:
     return {"items": [gap_json(gap) for gap in found], "next": None}
 
 
-@router.get("/pods")
+@router.get("/pods", response_class=Response)
 def show_pods(
-    served: OneWorkload, context: Context, first: From = None, to: To = None, step: Step = None
-) -> dict[str, Any]:
+    served: OneWorkload,
+    context: Context,
+    request: Request,
+    first: From = None,
+    to: To = None,
+    step: Step = None,
+) -> Response:
     """Running and ready pods as the source counted them; `why` says what is not known, and why."""
     now = context.now()
     start, end = first or now - timedelta(days=1), to or now
     seen = context.pods.look(served, Span(start, end, parse_duration(step or "1m")), now)
-    return {**series_json(seen.columns), "why": seen.why}
+    return packed(request, {**_chart_json(seen.columns), "why": seen.why})
 
 
 def gap_json(gap: Gap) -> dict[str, Any]:

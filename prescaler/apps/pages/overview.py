@@ -1,25 +1,30 @@
 """All workloads on one page: what needs a look, what is told now, what comes next."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
 from prescaler.apps.api.context import ApiContext, Context
+from prescaler.apps.api.event_routes import current_events, upcoming_events
+from prescaler.apps.api.keys import Caller
 from prescaler.apps.api.review_routes import ListQuery, WorkloadPage, workload_page
 from prescaler.apps.api.warnings import warnings
 from prescaler.apps.pages.gate import PageRoute, Viewer
 from prescaler.apps.pages.render import page
 from prescaler.apps.pages.spark import SparkLines, lines
 from prescaler.core.decision import Status
-from prescaler.core.instants import to_epoch
+from prescaler.core.instants import parse_instant, to_epoch
 from prescaler.usecases.survey import Glance, Peak, Urgency, next_peak, spark
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _ROWS: Final = 25
 _AHEAD: Final = 6
+_DAY: Final = timedelta(days=1)
 
 SORTS: Final = {
     "attention": "needs a look first",
@@ -61,12 +66,23 @@ def overview(
         "statuses": list(Status),
         "urgencies": list(reversed(Urgency)),
         "rises": context.survey.rises(found.chosen, found.at)[:_AHEAD],
+        "events": _events(context, session.caller, found.at),
+        "parse": parse_instant,
+        "zone_of": ZoneInfo,
         "warnings": warnings(context, session.caller),
         "link": _linker(asked),
         "first": int(asked.cursor or 0) + 1,
         "now": found.at,
     }
     return page(request, "overview.html", session, values)
+
+
+def _events(context: ApiContext, caller: Caller, now: datetime) -> list[dict[str, Any]]:
+    """Planned events that are on, and those of the next day."""
+    on = current_events(context, caller)["items"]
+    coming = upcoming_events(context, caller, now + _DAY, _AHEAD)["items"]
+    found: list[dict[str, Any]] = [*on, *coming]
+    return found[:_AHEAD]
 
 
 def _rows(context: ApiContext, found: WorkloadPage) -> list[Row]:
