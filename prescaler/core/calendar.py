@@ -1,7 +1,7 @@
 """Civil time: slots of the local day and week, and daily windows as intervals of UTC."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -113,11 +113,16 @@ class Window:
 
 @dataclass(frozen=True)
 class PodInterval:
-    """A minimum number of pods in [start, end), epoch seconds."""
+    """A minimum number of pods in [start, end), epoch seconds. by: what declares it, in words.
+
+    lead: how many seconds of it come before what was declared, so that its pods are ready then.
+    """
 
     start: int
     end: int
     pods: int
+    by: str = field(default="", compare=False)
+    lead: int = field(default=0, compare=False)
 
 
 def window_intervals(
@@ -135,7 +140,8 @@ def window_intervals(
                 continue
             opens, closes = window.on(day, zone)
             if opens < end and closes > start and closes > opens:
-                found.append(PodInterval(to_epoch(opens), to_epoch(closes), window.min_pods))
+                by = f"window {window.start:%H:%M}-{window.end:%H:%M}"
+                found.append(PodInterval(to_epoch(opens), to_epoch(closes), window.min_pods, by))
     return found
 
 
@@ -147,7 +153,7 @@ def cut_out(intervals: Sequence[PodInterval], start: int, end: int) -> list[PodI
             left.append(one)
             continue
         if one.start < start:
-            left.append(PodInterval(one.start, start, one.pods))
+            left.append(replace(one, end=start))
         if one.end > end:
-            left.append(PodInterval(end, one.end, one.pods))
+            left.append(replace(one, start=end))
     return left

@@ -133,7 +133,7 @@ def _stacked(
 def event_floors(effects: Sequence[EventEffect]) -> list[PodInterval]:
     """The minimum pods that events declare."""
     return [
-        PodInterval(to_epoch(effect.start), to_epoch(effect.end), effect.min_pods)
+        PodInterval(to_epoch(effect.start), to_epoch(effect.end), effect.min_pods, effect.name)
         for effect in effects
         if effect.min_pods > 0
     ]

@@ -206,7 +206,8 @@ def _led(floor: PodInterval, others: Sequence[PodInterval], policy: Policy) -> P
         policy.lead_time,
         from_zero=policy.scale_min == 0,
     )
-    return replace(floor, start=floor.start - math.ceil(float(lead[0])))
+    seconds = math.ceil(float(lead[0]))
+    return replace(floor, start=floor.start - seconds, lead=seconds)
 
 
 def cells_of(forecast: Forecast, events: Sequence[EventEffect]) -> Cells:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from prescaler.core.arrays import FloatArray
@@ -192,8 +193,12 @@ class LoggedDecision:
     detail: str | None = None
 
     def same_as(self, other: "LoggedDecision | None") -> bool:
-        """Whether nothing but the moment differs."""
+        """Whether nothing but the moment differs, and what caused a stage (`core.causes`)."""
         return other is not None and _but_since(self) == _but_since(other)
+
+
+CAUSED: Final = ("event", "maximum", "floor")
+"""Stages whose notes name a cause: a cause alone makes no other decision."""
 
 
 def _but_since(entry: LoggedDecision) -> tuple[object, ...]:
@@ -205,5 +210,5 @@ def _but_since(entry: LoggedDecision) -> tuple[object, ...]:
         entry.mode,
         entry.would_serve,
         entry.cutoff,
-        entry.stages,
+        tuple((n, load, "" if n in CAUSED else note) for n, load, note in entry.stages),
     )

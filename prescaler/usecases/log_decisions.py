@@ -46,7 +46,7 @@ def log_decisions(
         key, decision = served.state.version.workload, served.decide(now)
         entry = logged(decision)
         if not entry.same_as(newest.get(key)):
-            changed[key] = entry
+            changed[key] = logged(served.told(now))
         if _worth_keeping(served, decision):
             valid[key] = LastValid(decision.value, now)
     if valid:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
 from prescaler.core.arrays import IntArray
+from prescaler.core.causes import causes
 from prescaler.core.control import Observed
 from prescaler.core.decision import Decision, decide
 from prescaler.core.errors import UnknownWorkload
@@ -22,6 +23,8 @@ from prescaler.core.records import PodCount, ServingState
 from prescaler.core.workload import Workload
 
 _TABLE_SECONDS: Final = 3600
+_LOOK: Final = timedelta(hours=2)
+"""Further than any lead time and hold: what is behind a decision lies within."""
 
 
 class Sighting:
@@ -107,6 +110,13 @@ class Served:
             absence_detail=self.state.absence_detail,
             row=self._row(now),
         )
+
+    def told(self, now: datetime) -> Decision:
+        """The decision, with what is behind its stages: for those who want to know why."""
+        decision, until = self.decide(now), now + _LOOK
+        found = causes(now, self.requirement(now), self.effects(now, until, now), self.policy)
+        stages = tuple(s._replace(note=found.get(s.name, s.note)) for s in decision.stages)
+        return replace(decision, stages=stages)
 
     def prepare(self, now: datetime) -> None:
         """Work out the plan of the present hour, unless that is done."""

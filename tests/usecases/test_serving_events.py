@@ -8,6 +8,7 @@ import numpy as np
 
 from prescaler.adapters.memory import (
     MemoryControl,
+    MemoryDecisions,
     MemoryForecasts,
     MemorySnapshot,
     MemoryWorkloads,
@@ -17,11 +18,13 @@ from prescaler.adapters.memory_uplifts import MemoryUplifts
 from prescaler.core.calendar import Window
 from prescaler.core.errors import StoreDamaged, StoreFull
 from prescaler.core.event_records import EventWrite
+from prescaler.core.explain import explain
 from prescaler.core.instants import to_epoch
 from prescaler.core.plan import plan
 from prescaler.core.planned import Effect, EventState, PlannedEvent, Selection
 from prescaler.core.records import AuditEntry, Outcome, RunStatus
 from prescaler.core.workload import Workload
+from prescaler.usecases.log_decisions import log_decisions
 from prescaler.usecases.refresh_serving import (
     RefreshRecord,
     ServingPorts,
@@ -216,3 +219,22 @@ def test_a_scaledobject_with_another_target_has_the_same_events() -> None:
     world.refresh()
 
     assert world.web.with_target(50).decide(KICK_OFF).value == 500.0
+
+
+def test_what_is_behind_a_decision_is_kept_and_makes_no_other_one() -> None:
+    world = World()
+    world.forecast()
+    world.plan(event(name="final", effect=Effect(min_pods=125)))
+    world.refresh()
+    kept, log = MemoryDecisions(), world.ports.controls
+    assert isinstance(log, MemoryControl)
+
+    first = log_decisions(world.table, {}, kept, log, KICK_OFF)
+    again = log_decisions(world.table, first.newest, kept, log, KICK_OFF + timedelta(seconds=15))
+
+    assert (first.written, again.written) == (1, 0)
+    (entry,) = first.newest.values()
+    notes = {name: note for name, _, note in entry.stages}
+    assert notes["floor"] == "final: 125 pods"
+    told = explain(entry, 80.0, world.web.policy.timezone, KICK_OFF)
+    assert "at least the declared floors (final: 125 pods)" in [s.text for s in told.stages]

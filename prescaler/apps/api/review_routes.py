@@ -178,7 +178,7 @@ def show_workload(served: OneWorkload, context: Context, response: Response) -> 
     response.headers["ETag"] = etag(control.revision)
     now = context.now()
     glance = context.survey.now(served, now)
-    decision = served.decide(now)
+    decision = served.told(now)
     told = explain(logged(decision), decision.target, served.workload.forecast.timezone, now)
     return {
         **summary_json(glance),
