@@ -30,6 +30,16 @@ ZONES = {
 }
 """Civil zones that the sources state or that their clock changes show; others are UTC."""
 
+COUNTRIES = {
+    "appserver_2015": "FR",
+    "appserver_2017": "FR",
+    "bu_lab_http": "US",
+    "ms_ecommerce_api": "US",
+    "nab_nyc_taxi": "US",
+    "nasa_http": "US",
+}
+"""Countries of those zones, for public holidays. The main table is made without any."""
+
 _LEAST_HISTORY = timedelta(days=28)
 _LEAST_SHARE = 0.6
 _SPAN = timedelta(days=56)

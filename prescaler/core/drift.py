@@ -15,7 +15,7 @@ LOOKS: Final = timedelta(hours=1)
 _LASTING: Final = timedelta(minutes=15)
 _LEAST_POINTS: Final = 3
 """A quarter of an hour and three points in a row on the same side of the inner 90 % are no
-accident: of independent ones that happens once in 8,000 times; a false alarm costs one refit."""
+accident: of independent ones that happens once in 4,000 times; a false alarm costs one refit."""
 
 _LOW, _HIGH = QUANTILES.index(0.05), QUANTILES.index(0.95)
 

@@ -19,6 +19,7 @@ from prescaler.core.correction import (
 from prescaler.core.correction_prior import PRIOR, CorrectionPrior
 from prescaler.core.curves import draw, fit_pool, on_scale
 from prescaler.core.day_table import day_table
+from prescaler.core.days_off import without_days_off
 from prescaler.core.errors import ForecasterFailed
 from prescaler.core.forecasters import Forecaster, Parameters
 from prescaler.core.history import History
@@ -100,6 +101,7 @@ def prepare(
     """
     points, step = len(history), history.step
     table = day_table(history, scale, reach.furthest, reach.gap)
+    table = without_days_off(table, history.country)
     able, parameters = fit_pool(pool, table)
     logs = draw(able, parameters, table, history, slice(0, points + reach.furthest))
     bases = _bases(logs, scale, reach)
@@ -175,6 +177,7 @@ def predict(
         raise ForecasterFailed("a stored fit names forecasters that this release does not have")
     first = max(0, points - 1 - _REACH_BACK // history.step)
     table = day_table(history, scale, reach.covers.stop, reach.gap)
+    table = without_days_off(table, history.country)
     near = slice(first, points + reach.covers.stop)
     logs = draw(able, learnt.parameters, table, history, near)
     bases, known = _bases(logs, scale, reach), points - first
