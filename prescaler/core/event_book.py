@@ -33,7 +33,7 @@ _FIRST: Final = datetime(1969, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(2400, 1, 1, tzinfo=UTC)
 """Nothing is looked for outside: events start between 1970 and 2200."""
 
-_MOST_SPANS: Final = 8
+_MOST_SPANS: Final = 64
 LONGEST: Final = timedelta(days=366)
 LONGEST_REPEATED: Final = timedelta(days=31)
 LONGEST_RAMP: Final = timedelta(days=2)
@@ -200,14 +200,15 @@ class EventBook:
     def occurrences(self, start: datetime, end: datetime) -> list[Occurrence]:
         """Occurrences whose effect, ramps included, touches [start, end), ascending."""
         first, last = floor_to(start, _MARGIN), floor_to(end, _MARGIN) + _MARGIN
-        key = (first, last)
-        if key not in self._seen:
+        found = self._seen.get((first, last))  # others may clear it at any moment
+        if found is None:
+            found = self._look_up(first, last)
             if len(self._seen) >= _MOST_SPANS:
                 self._seen.clear()
-            self._seen[key] = self._look_up(first, last)
+            self._seen[first, last] = found
         return [
             o
-            for o in self._seen[key]
+            for o in found
             if o.start - o.event.effect.ramp_before < end
             and o.end + o.event.effect.ramp_after > start
         ]
@@ -241,19 +242,23 @@ EMPTY_BOOK: Final = EventBook()
 
 
 class EventIndex:
-    """Events by whom they select, so that a thousand workloads do not each look at all of them."""
+    """Events by whom they select, so that a thousand workloads do not each look at all of them.
+
+    Workloads that the same events are about share one book, with all that it has worked out.
+    """
 
     def __init__(self, events: Sequence[PlannedEvent]) -> None:
         self.events = tuple(sorted(events, key=lambda event: (event.start, event.id.int)))
         self._by_name: dict[str, list[int]] = {}
         self._others: list[int] = []
+        self._by_labels: dict[frozenset[tuple[str, str]], frozenset[int]] = {}
+        self._books: dict[frozenset[int], EventBook] = {}
         for number, event in enumerate(self.events):
             chosen = event.selection
             if chosen.everything or chosen.labels:
                 self._others.append(number)
-            else:
-                for name in chosen.names:
-                    self._by_name.setdefault(name, []).append(number)
+            for name in chosen.names:
+                self._by_name.setdefault(name, []).append(number)
 
     @cached_property
     def whole(self) -> EventBook:
@@ -264,8 +269,16 @@ class EventIndex:
         self, name: str, labels: Mapping[str, str], aliases: Collection[str] = ()
     ) -> EventBook:
         """The events that are about a workload. aliases: what it was called before."""
-        numbers = {n for known in (name, *aliases) for n in self._by_name.get(known, ())}
-        numbers |= {
-            n for n in self._others if self.events[n].selection.takes(name, labels, aliases)
-        }
-        return EventBook(tuple(self.events[n] for n in sorted(numbers)))
+        named = {n for known in (name, *aliases) for n in self._by_name.get(known, ())}
+        numbers = self._labelled(labels) | named
+        if numbers not in self._books:
+            self._books[numbers] = EventBook(tuple(self.events[n] for n in sorted(numbers)))
+        return self._books[numbers]
+
+    def _labelled(self, labels: Mapping[str, str]) -> frozenset[int]:
+        """Events that are about everybody, or about whoever carries such labels."""
+        key = frozenset(labels.items())
+        if key not in self._by_labels:
+            chosen = ((n, self.events[n].selection) for n in self._others)
+            self._by_labels[key] = frozenset(n for n, one in chosen if one.takes("", labels))
+        return self._by_labels[key]

@@ -132,7 +132,8 @@ class Served:
 
     def with_book(self, book: EventBook) -> "Served":
         """The same under other planned events; itself where they are the same ones."""
-        return self if book.key == self.book.key else replace(self, book=book)
+        same = book is self.book or book.key == self.book.key
+        return self if same else replace(self, book=book)
 
     @cached_property
     def _requirements(self) -> dict[int, Requirement]:
