@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from prescaler.adapters.heap import keep_freed_memory
 from prescaler.core.backtest import BacktestPlan, Fold
 from prescaler.core.durations import parse_duration
 from prescaler.core.errors import NoSeries
-from prescaler.core.scores import PERIODS, BucketScore, Cases, naive_cases, score
+from prescaler.core.scores import PERIODS, BucketScore, Cases, false_calm, naive_cases, score
 from prescaler.core.series import Series
 from prescaler.usecases.backtest import backtest, scores, summary
 
@@ -190,6 +191,29 @@ def per_trace(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def calm_table(traces: list[Trace], out: Path) -> str:
+    """Ramps of which less than 90 % lay under the 0.95 quantile of 15 min before: ours and naive.
+
+    Traces of up to five minutes only; "-" where a naive forecast knows too little.
+    """
+    lines = ["| trace | ramps | missed by prescaler | by naive, day | by naive, week |"]
+    lines.append("|---|---|---|---|---|")
+    for trace in traces:
+        short = read_cases(out / trace.name / "short.csv.gz", trace.series)
+        lead = max(1, timedelta(minutes=15) // trace.step)
+        ramps, missed = false_calm(trace.series, short, lead)
+        if ramps:
+            copies = [naive_cases(trace.series, short, period) for period in PERIODS.values()]
+            told = [
+                str(false_calm(trace.series, Cases(short.index, short.actual, c), lead)[1])
+                if np.isfinite(c).mean() > 0.5
+                else "-"
+                for c in copies
+            ]
+            lines.append(f"| {trace.name} | {ramps} | {missed} | {' | '.join(told)} |")
+    return "\n".join(lines)
+
+
 def beaten(rows: list[Row]) -> str:
     """On how many traces our WQL at 24 h is below each peer's."""
     at = {(r.forecaster, r.trace): r.wql_ratio for r in rows if r.bucket == "24h"}
@@ -244,11 +268,12 @@ def collected(traces: list[Trace], out: Path, *, peers: bool) -> list[Row]:
     return rows
 
 
-def report(rows: list[Row], out: Path) -> None:
+def report(rows: list[Row], traces: list[Trace], out: Path) -> None:
     """Write and print the tables."""
     frame = pd.DataFrame([vars(row) for row in rows])
     frame.to_csv(out / "scores.csv", index=False)
-    parts = [_HEAD, table(rows), beaten(rows), _COVERAGE, coverage_table(rows), per_trace(rows)]
+    parts = [_HEAD, table(rows), beaten(rows), _COVERAGE, coverage_table(rows)]
+    parts += [per_trace(rows), calm_table(traces, out)]
     text = "\n\n".join(parts)
     (out / "table.md").write_text(text + "\n")
     picture(rows, out / "scores.png")
@@ -284,7 +309,7 @@ def main(arguments: list[str]) -> None:
         sys.stderr.write(f"{trace.name}: {time.monotonic() - started:.0f} s\n")
     if given.peers and not given.again:
         run_peers(traces, given.out)
-    report(collected(traces, given.out, peers=given.peers), given.out)
+    report(collected(traces, given.out, peers=given.peers), traces, given.out)
 
 
 if __name__ == "__main__":
