@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bench.replay_cases import DAY, FINE, PRICES, SEEDS, Bench, Case, Points, scenario
 from prescaler.core.replay.arms import READY, Played, multiplier
-from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Ground, Setting
+from prescaler.core.replay.ground import Arm, Ground, Setting
 from prescaler.core.replay.measures import EVENT
 from prescaler.usecases.replay_period import (
     occurrences,
@@ -18,35 +18,34 @@ def goals(bench: Bench, plain: Case) -> list[dict[str, object]]:
     Chosen on the first half of the events, scored on the second.
     """
     half = _halves(plain)
-    ground = bench.ground(plain, FORECAST_ARMS)
+    ground = bench.ground(plain, [Arm.CALENDAR])
     reactive = bench.play(ground, [Setting(Arm.REACTIVE, u) for u in FINE])
     ours = bench.play(ground, calendar_settings())
     rows = [
         _equal_hours(f"(a) reactive drops {100 * level:g} %", reactive, ours, half, level)
         for level in (0.001, 0.01)
     ]
-    rows.append(_today(bench, ground))
+    rows.append(_today(bench, ground, ours))
     crowded = scenario(plain, "x5", 5.0)
-    ground = bench.ground(crowded, FORECAST_ARMS)
+    ground = bench.ground(crowded, [Arm.CALENDAR])
     reactive = bench.play(ground, [Setting(Arm.REACTIVE, u) for u in FINE])
     ours = bench.play(ground, calendar_settings())
     rows.append(_equal_hours("(b) x5, reactive at 0.7", reactive, ours, half, None))
-    rows.append(_today(bench, ground, "x5: "))
+    rows.append(_today(bench, ground, ours, "x5: "))
     return rows
 
 
 def calendar_settings() -> list[Setting]:
     """Quantiles, shared targets, holds, and reactive terms with a target of their own."""
-    utilisations = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05)
+    utilisations = (0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
     found = [
-        Setting(Arm.CALENDAR, u, q, hold, r)
+        Setting(Arm.CALENDAR, u, q, hold)
         for q in (0.25, 0.5, 0.75, 0.9, 0.95)
         for u in utilisations
         for hold in (timedelta(0), None)
-        for r in (None, 1.0)
-        if r is None or u < r
     ]
-    return list(dict.fromkeys(found))
+    apart = [Setting(Arm.CALENDAR, u, q, None, 1.0) for q in (0.5, 0.75) for u in utilisations[:-1]]
+    return [*found, *apart]
 
 
 def _halves(case: Case) -> tuple[slice, slice]:
@@ -72,6 +71,8 @@ def _equal_hours(
         hours = first.hours_at(level)
     mine = Points(ours, EVENT, half[0]).numbers()
     allowed = [n for n in range(len(ours)) if mine[n, 0] <= hours]
+    if not allowed:
+        return {"goal": title, "hours_first": hours, "setting": "none spends so little"}
     best = min(allowed, key=lambda n: mine[n, 1])
     spent, dropped = Points([ours[best]], EVENT, half[1]).numbers()[0]
     theirs = second.dropped_at(float(spent))
@@ -88,14 +89,15 @@ def _equal_hours(
     }
 
 
-def _today(bench: Bench, ground: Ground, title: str = "") -> dict[str, object]:
+def _today(
+    bench: Bench, ground: Ground, ours: Sequence[Played], title: str = ""
+) -> dict[str, object]:
     """The cheapest of each side with 99 % of the pods ready at the starts."""
     utilisations = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
     floors = bench.play(
         ground,
         [Setting(Arm.TODAY_FLOOR, u, times=multiplier(ground, u, SEEDS[:1])) for u in utilisations],
     )
-    ours = bench.play(ground, calendar_settings())
     cheapest = [_ready(side) for side in (floors, ours)]
     hours = [one.tally.measures(PRICES).pod_hours if one else None for one in cheapest]
     change = hours[1] / hours[0] - 1 if hours[0] and hours[1] else None

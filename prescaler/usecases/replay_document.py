@@ -177,7 +177,7 @@ def _advice(replay: Replay, place: Place) -> dict[str, Any] | None:
         "best_forecast": _judged(advice, advice.forecast),
         "kept_on_the_last_third": advice.kept,
         "saving_in_30_days": asdict(advice.saving) if advice.saving is not None else None,
-        "words": advice_words(advice, replay.faster, replay.present),
+        "words": advice_words(advice, replay.otherwise, replay.present),
         "way": _way(replay, advice, place),
     }
 

@@ -13,7 +13,7 @@ from prescaler.core.errors import BadParameter
 from prescaler.core.event_book import EMPTY_BOOK, EventBook, acts_at
 from prescaler.core.instants import floor_to
 from prescaler.core.planned import Occurrence
-from prescaler.core.policy import LeadTime
+from prescaler.core.policy import LeadTime, PolicyType, ScalingPolicy
 from prescaler.core.replay.advice import Advice, advise
 from prescaler.core.replay.arms import Played, multiplier, play
 from prescaler.core.replay.bootstrap import Interval, relative_change
@@ -23,6 +23,7 @@ from prescaler.core.replay.measures import Prices
 from prescaler.core.replay.promise import Promise
 from prescaler.core.replay.simulate import TICK, Behavior, Delays, Direction, Scaling
 from prescaler.core.replay.track import Said, declared_floors, track
+from prescaler.core.replay.words import Otherwise
 from prescaler.core.series import Series, coarsen
 from prescaler.core.workload import Workload
 from prescaler.usecases.replay_walk import stretches, walk
@@ -43,6 +44,17 @@ _NODE_UPPER: Final = 0.9
 """In a uniform distribution, from the median to the 0.95 quantile is 0.9 of half its width."""
 
 _FASTER: Final = 2
+_RAMP: Final = Behavior(
+    up=Direction(
+        timedelta(0),
+        (
+            ScalingPolicy(PolicyType.PERCENT, 100, timedelta(seconds=10)),
+            ScalingPolicy(PolicyType.PODS, 4, timedelta(seconds=10)),
+        ),
+    )
+)
+"""The policies that a tolerance needs beside it: any `behavior` replaces the built-in ramp."""
+
 _WALK_SHARE: Final = 0.75
 _ARMS_SHARE: Final = 0.82
 _MINUTE: Final = timedelta(minutes=1)
@@ -117,7 +129,7 @@ class Replay:
     sweep: Sequence[Played]
     compared: Sequence[Compared]
     advice: Advice | None
-    faster: Advice | None
+    otherwise: Otherwise
 
 
 Progress = Callable[[float, str], bool]
@@ -345,7 +357,7 @@ class _Session:
             sweep=sweep,
             compared=[compare(one, present) for one in played],
             advice=advice,
-            faster=self._faster(advice, present),
+            otherwise=self._otherwise(advice, present),
         )
 
     def _arm_settings(self, arms: Sequence[Arm]) -> list[Setting]:
@@ -385,16 +397,28 @@ class _Session:
                 job.cancel()
         return [job.result() for job in jobs]
 
-    def _faster(self, advice: Advice | None, present: Played) -> Advice | None:
-        """What the promise would cost were pods ready in half the time."""
-        wish, delays = self._wish, self._ground.delays
-        if advice is None or wish.promise is None or advice.best is None:
-            return None
-        quick = replace(
-            self._ground, delays=replace(delays, pod_median=delays.pod_median / _FASTER)
+    def _otherwise(self, advice: Advice | None, present: Played) -> Otherwise:
+        """What the promise would cost with pods ready in half the time, or without a tolerance."""
+        ground, delays, scaling = self._ground, self._ground.delays, self._ground.scaling
+        if advice is None or advice.best is None:
+            return Otherwise()
+        quick = replace(ground, delays=replace(delays, pod_median=delays.pod_median / _FASTER))
+        exact = replace(
+            ground,
+            scaling=replace(
+                scaling,
+                tolerance=replace(scaling.tolerance, up=0.0),
+                behavior=scaling.behavior or _RAMP,
+            ),
         )
-        runs = [play(Setting(Arm.REACTIVE, u), quick, wish.seeds[:1]) for u in wish.utilisations]
-        return advise(wish.promise, runs, present, wish.prices, _covered_days(self._ground))
+        return Otherwise(
+            self._reactive_on(quick, advice, present), self._reactive_on(exact, advice, present)
+        )
+
+    def _reactive_on(self, ground: Ground, advice: Advice, present: Played) -> Advice:
+        wish = self._wish
+        runs = [play(Setting(Arm.REACTIVE, u), ground, wish.seeds[:1]) for u in wish.utilisations]
+        return advise(advice.promise, runs, present, wish.prices, _covered_days(self._ground))
 
 
 def sweep_settings(subject: Subject, wish: Wish, arms: Sequence[Arm]) -> list[Setting]:

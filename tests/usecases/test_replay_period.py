@@ -195,7 +195,8 @@ def test_advice_over_six_days_without_forecasts() -> None:
 
     assert found.advice is not None
     assert found.advice.best is not None
-    assert found.faster is not None
+    assert found.otherwise.faster is not None
+    assert found.otherwise.exact is not None
     assert document(found)["advice"]["words"]
 
 

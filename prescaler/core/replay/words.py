@@ -1,5 +1,6 @@
 """The result of a replay in plain words."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -40,7 +41,18 @@ def told(setting: Setting) -> str:
     return ", ".join(parts)
 
 
-def advice_words(advice: Advice, faster: Advice | None, present: Played) -> list[str]:
+@dataclass(frozen=True)
+class Otherwise:
+    """What reactive scaling would do in another world; None: not played.
+
+    faster: pods ready in half the time. exact: no scale-up tolerance.
+    """
+
+    faster: Advice | None = None
+    exact: Advice | None = None
+
+
+def advice_words(advice: Advice, otherwise: Otherwise, present: Played) -> list[str]:
     """What to do, and how sure that is, sentence by sentence."""
     if advice.best is None or advice.saving is None or advice.present is None:
         return [
@@ -54,7 +66,7 @@ def advice_words(advice: Advice, faster: Advice | None, present: Played) -> list
     found.append(_saved(advice.saving, advice.present))
     found += _dead(advice.best)
     if advice.verdict is not Verdict.PREDICTION_PAYS:
-        found += what_pays(advice, faster, present)
+        found += what_pays(advice, otherwise, present)
     return found
 
 
@@ -115,21 +127,31 @@ def _dead(best: Judged) -> list[str]:
     ]
 
 
-def what_pays(advice: Advice, faster: Advice | None, present: Played) -> list[str]:
+def what_pays(advice: Advice, otherwise: Otherwise, present: Played) -> list[str]:
     """What helps where a forecast does not."""
     found = []
     if _hotter(advice):
         found.append("A higher target pays: the present one keeps more room than is needed.")
-    quick = faster.best if faster is not None and faster.verdict in _KEPT else None
-    best = advice.best
-    if quick is not None and best is not None:
-        spared = 1 - quick.chosen_on.pod_hours / best.chosen_on.pod_hours
-        if spared > WORTH or advice.verdict is Verdict.PROMISE_OUT_OF_REACH:
-            found.append(
-                f"Faster pods pay: ready in half the time, {told(quick.setting)} would keep it "
-                f"with {_PERCENT * spared:.0f} % fewer pod-hours."
-            )
+    found += _other("Faster pods pay: ready in half the time", advice, otherwise.faster)
+    found += _other(
+        "A scale-up tolerance of 0 pays (Kubernetes 1.35 or newer, lead_time.tolerance)",
+        advice,
+        otherwise.exact,
+    )
     return found + _rare(present)
+
+
+def _other(what: str, advice: Advice, other: Advice | None) -> list[str]:
+    """A sentence where another world is worth it, or the only one that keeps the promise."""
+    best, found = advice.best, other.best if other and other.verdict in _KEPT else None
+    if best is None or found is None:
+        return []
+    spared = 1 - found.chosen_on.pod_hours / best.chosen_on.pod_hours
+    if spared <= WORTH and advice.verdict is not Verdict.PROMISE_OUT_OF_REACH:
+        return []
+    side = "fewer" if spared >= 0 else "more"
+    amount = f"{abs(_PERCENT * spared):.0f} % {side} pod-hours"
+    return [f"{what}, {told(found.setting)} would keep it with {amount}."]
 
 
 _KEPT: Final = (Verdict.REACTIVE_IS_ENOUGH, Verdict.PREDICTION_PAYS)

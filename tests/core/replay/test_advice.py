@@ -11,7 +11,7 @@ from prescaler.core.replay.arms import Played
 from prescaler.core.replay.ground import Arm, Setting
 from prescaler.core.replay.measures import FIELDS, Prices
 from prescaler.core.replay.promise import Promise
-from prescaler.core.replay.words import advice_words, told
+from prescaler.core.replay.words import Otherwise, advice_words, told
 from tests.support.replays import played, reactive
 
 PROMISE = Promise.parse("1%")
@@ -35,7 +35,7 @@ def test_prediction_pays_where_it_saves_more_than_two_percent() -> None:
         played(OURS, 12, 5),
     ]
     found = advise(PROMISE, runs, PRESENT, PRICES, 9)
-    words = advice_words(found, None, PRESENT)
+    words = advice_words(found, Otherwise(), PRESENT)
 
     assert found.verdict is Verdict.PREDICTION_PAYS
     assert found.kept
@@ -57,7 +57,7 @@ def test_prediction_pays_where_it_saves_more_than_two_percent() -> None:
 def test_prediction_does_not_pay_where_reactive_is_as_cheap() -> None:
     runs = [PRESENT, played(reactive(0.8), 12, 5), played(OURS, 11.9, 5)]
     found = advise(PROMISE, runs, PRESENT, PRICES, 9)
-    words = advice_words(found, None, PRESENT)
+    words = advice_words(found, Otherwise(), PRESENT)
 
     assert found.verdict is Verdict.REACTIVE_IS_ENOUGH
     assert found.best is not None
@@ -70,7 +70,7 @@ def test_prediction_does_not_pay_where_reactive_is_as_cheap() -> None:
 
 def test_a_forecast_that_costs_more_is_told_so() -> None:
     runs = [PRESENT, played(reactive(0.8), 12, 5), played(OURS, 13, 5)]
-    words = advice_words(advise(PROMISE, runs, PRESENT, PRICES, 9), None, PRESENT)
+    words = advice_words(advise(PROMISE, runs, PRESENT, PRICES, 9), Otherwise(), PRESENT)
 
     assert "8.3 % more pod-hours" in words[0]
 
@@ -78,7 +78,7 @@ def test_a_forecast_that_costs_more_is_told_so() -> None:
 def test_without_any_forecast_that_keeps_it_reactive_is_enough() -> None:
     runs = [PRESENT, played(OURS, 10, 500)]
     found = advise(PROMISE, runs, PRESENT, PRICES, 9)
-    words = advice_words(found, None, PRESENT)
+    words = advice_words(found, Otherwise(), PRESENT)
 
     assert found.verdict is Verdict.REACTIVE_IS_ENOUGH
     assert found.forecast is None
@@ -94,7 +94,7 @@ def test_where_only_prediction_keeps_it_it_pays() -> None:
     assert found.reactive is None
     assert found.best is not None
     assert found.best.dead is None
-    words = advice_words(found, None, late)
+    words = advice_words(found, Otherwise(), late)
     assert any("costs" in word for word in words)
     assert not any("dead" in word for word in words), "nothing is said of what was not played"
 
@@ -103,7 +103,7 @@ def test_where_nothing_keeps_it_the_nearest_is_named() -> None:
     late = played(reactive(0.5), 20, 50)
     found = advise(PROMISE, [late, played(OURS, 30, 40)], late, PRICES, 9)
     quick = advise(PROMISE, [played(reactive(0.9), 10, 5)], late, PRICES, 9)
-    words = advice_words(found, quick, late)
+    words = advice_words(found, Otherwise(quick, quick), late)
 
     assert found.verdict is Verdict.PROMISE_OUT_OF_REACH
     assert not found.kept
@@ -111,7 +111,11 @@ def test_where_nothing_keeps_it_the_nearest_is_named() -> None:
     assert found.best.setting == OURS
     assert words[0].startswith("No configuration that was tried keeps 1%")
     assert "BREAKS" in words[1]
-    assert any("Faster pods pay" in word and "67 %" in word for word in words)
+    assert any("Faster pods pay" in word and "67 % fewer" in word for word in words)
+    assert any("tolerance of 0 pays" in word and "67 % fewer" in word for word in words)
+    dear = advise(PROMISE, [played(reactive(0.4), 60, 5)], late, PRICES, 9)
+    words = advice_words(found, Otherwise(dear), late)
+    assert any("Faster pods pay" in word and "100 % more" in word for word in words)
 
 
 def test_a_choice_that_the_last_third_breaks_is_told() -> None:
@@ -120,7 +124,7 @@ def test_a_choice_that_the_last_third_breaks_is_told() -> None:
 
     assert found.verdict is Verdict.REACTIVE_IS_ENOUGH
     assert not found.kept
-    assert "BREAKS" in advice_words(found, None, PRESENT)[1]
+    assert "BREAKS" in advice_words(found, Otherwise(), PRESENT)[1]
 
 
 @pytest.mark.parametrize(("days", "covered"), [(5, 5), (9, 5)])
@@ -129,7 +133,7 @@ def test_too_little_history(days: int, covered: int) -> None:
     found = advise(PROMISE, [present], present, PRICES, covered)
 
     assert found.verdict is Verdict.TOO_LITTLE_HISTORY
-    assert advice_words(found, None, present)[0].startswith("Too little history")
+    assert advice_words(found, Otherwise(), present)[0].startswith("Too little history")
 
 
 def test_faster_pods_are_not_named_where_they_would_not_help() -> None:
@@ -138,8 +142,9 @@ def test_faster_pods_are_not_named_where_they_would_not_help() -> None:
     same = advise(PROMISE, runs, PRESENT, PRICES, 9)
     hopeless = advise(PROMISE, [played(reactive(0.8), 12, 50)], PRESENT, PRICES, 9)
 
-    for faster in (same, hopeless):
-        assert not any("Faster" in word for word in advice_words(found, faster, PRESENT))
+    for other in (same, hopeless):
+        words = advice_words(found, Otherwise(other, other), PRESENT)
+        assert not any("Faster" in word or "tolerance" in word for word in words)
 
 
 def test_rare_days_should_be_planned() -> None:
@@ -148,8 +153,8 @@ def test_rare_days_should_be_planned() -> None:
     runs = [PRESENT, played(reactive(0.8), 12, 5)]
     found = advise(PROMISE, runs, rare, PRICES, 9)
 
-    assert "plan them as events" in advice_words(found, None, rare)[-1]
-    assert "plan them" not in advice_words(found, None, even)[-1]
+    assert "plan them as events" in advice_words(found, Otherwise(), rare)[-1]
+    assert "plan them" not in advice_words(found, Otherwise(), even)[-1]
 
 
 def test_a_period_without_hours_saves_nothing() -> None:
