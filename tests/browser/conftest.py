@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from prescaler.apps.pages.render import chart_folder
-from tests.support.ports import free_port
+from prescaler.core.arrays import FloatArray
 from tests.support.processes import PrescalerProcess, wait_for
+from tests.support.prometheus import PrometheusServer
 from tests.support.replayed import stored
 from tests.support.reviewed import (
     KEYS,
@@ -55,14 +57,15 @@ def _documents() -> list[dict[str, object]]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Filled once, served until the end; nothing is scheduled."""
+    """Filled once, served until the end; nothing is scheduled. Prometheus knows the pods."""
+    prometheus = PrometheusServer()
     folder = tmp_path_factory.mktemp("site")
     keys = [
         {"name": "rita", "scope": "read", "value_env": "REVIEW_READ"},
         {"name": "ada", "scope": "admin", "value_env": "REVIEW_ADMIN"},
     ]
     document = {
-        "prometheus": {"main": {"url": f"http://127.0.0.1:{free_port()}"}},
+        "prometheus": {"main": {"url": prometheus.url}},
         "store": {"url": f"sqlite:///{folder / 'store.sqlite'}"},
         "keys": keys,
         "defaults": {
@@ -76,13 +79,27 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in KEYS.items():
             patch.setenv(name, value)
-        _fill(process.config)
+        count_pods(prometheus, _fill(process.config))
     process.start()
     try:
         wait_for(lambda: _ready(process))
         yield Site(process)
     finally:
         process.stop()
+        prometheus.close()
+
+
+def count_pods(prometheus: PrometheusServer, demand: FloatArray) -> None:
+    """What kube-state-metrics would have said of web-player in the last two days."""
+    now = int(time.time()) // 60 * 60
+    pods = np.ceil(demand[-2 * 1440 :] * 1.25 / 2000.0)
+    stamps = now - 60 * np.arange(len(pods))[::-1]
+    for suffix, behind in (("", 0), ("_ready", 2)):
+        labels = {"namespace": "prod", "deployment": "web-player"}
+        rows = zip(stamps.tolist(), np.roll(pods, behind).tolist(), strict=True)
+        prometheus.write(
+            {"__name__": f"kube_deployment_status_replicas{suffix}", **labels}, list(rows)
+        )
 
 
 def _ready(process: PrescalerProcess) -> bool:
@@ -92,7 +109,7 @@ def _ready(process: PrescalerProcess) -> bool:
         return False
 
 
-def _fill(config: Path) -> None:
+def _fill(config: Path) -> FloatArray:
     filler = Filler(config, datetime.now(UTC))
     trace = Path(TRACES) / "wc98_web.csv.gz"
     if TRACES and trace.exists():
@@ -110,6 +127,7 @@ def _fill(config: Path) -> None:
     stored(filler.stores.jobs, "web-player", filler.now)
     stored(filler.stores.jobs, "web-player", filler.now - timedelta(hours=1), advice=None)
     filler.close()
+    return demand
 
 
 @pytest.fixture(scope="module")

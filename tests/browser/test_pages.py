@@ -108,6 +108,7 @@ def test_the_chart_is_read_with_the_mouse_and_with_the_keyboard(visit: Visit) ->
     assert first["actual"] != "–"
     assert "pods" in first["served"]
     assert "…" in first["outer"]
+    visitor.until(lambda: "carry" in series(page)["pods"])
     box.focus()
     page.keyboard.press("ArrowRight")
     visitor.until(lambda: series(page) != first)

@@ -145,11 +145,13 @@
         ctx.lineTo(bbox.left + bbox.width, y);
         ctx.stroke();
         ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+        ctx.textAlign = "left";
         ctx.fillText(`capacity now${pods(capacity)}`, bbox.left + 6, y - 4 * devicePixelRatio);
         ctx.restore();
       }
     }
-    for (const event of box.events || []) {
+    const events = box.events || [];
+    for (const [number, event] of events.entries()) {
       const a = Math.max(bbox.left, u.valToPos(event.from, "x", true));
       const b = Math.min(bbox.left + bbox.width, u.valToPos(event.to, "x", true));
       if (b <= bbox.left || a >= bbox.left + bbox.width) continue;
@@ -160,9 +162,12 @@
       ctx.fillRect(a, bbox.top + bbox.height - 3 * devicePixelRatio, b - a, 3 * devicePixelRatio);
       ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
       ctx.beginPath();
-      ctx.rect(a, bbox.top, Math.max(b - a, 40 * devicePixelRatio), bbox.height);
+      const following = events[number + 1];
+      const room = (following ? u.valToPos(following.from, "x", true) : bbox.left + bbox.width) - a;
+      ctx.rect(a, bbox.top, room < 40 * devicePixelRatio ? 0 : room - 6 * devicePixelRatio, bbox.height);
       ctx.clip();
-      ctx.fillText(event.name, a + 4 * devicePixelRatio, bbox.top + bbox.height - 8 * devicePixelRatio);
+      ctx.textAlign = "left";
+      ctx.fillText(event.name, a + 4 * devicePixelRatio, bbox.top + 37 * devicePixelRatio);
       ctx.restore();
     }
   };
@@ -294,7 +299,7 @@
       state.columns.ready = state.x.map(() => null);
       box.events = (body.events || []).map((event) => ({
         name: event.name, from: Date.parse(event.from) / 1000, to: Date.parse(event.to) / 1000,
-      }));
+      })).sort((one, other) => one.from - other.from);
       draw();
       addPods(turn);
     } catch (fault) {
