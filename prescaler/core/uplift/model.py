@@ -226,14 +226,16 @@ class UpliftModel:
     def curve_of(self, occurrence: Occurrence) -> UpliftCurve | None:
         """As `curve`, for an occurrence; worked out once."""
         key = (occurrence.event.id, occurrence.event.revision, occurrence.start)
-        if key not in self._curves:
+        known = self._curves.get(key)  # others may clear it at any moment
+        if known is None:
+            known = (self.curve(Crowd.of(occurrence, self.zone, self.country)),)
             if len(self._curves) >= _MOST_CURVES:
                 self._curves.clear()
-            self._curves[key] = self.curve(Crowd.of(occurrence, self.zone, self.country))
-        return self._curves[key]
+            self._curves[key] = known
+        return known[0]
 
     @cached_property
-    def _curves(self) -> dict[tuple[UUID, int, datetime], UpliftCurve | None]:
+    def _curves(self) -> dict[tuple[UUID, int, datetime], tuple[UpliftCurve | None]]:
         return {}
 
     def ordinary(self, history: History, crowds: Sequence[Crowd]) -> "Ordinary":
