@@ -4,6 +4,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,25 @@ def test_serve_forecasts_answers_and_ends_cleanly(start: Start) -> None:
     assert one.events("ended")
     wait_for(lambda: not any(alive(worker) for worker in workers))
     assert KEY not in one.log()
+
+
+def test_the_leader_fetches_calendars_and_every_process_serves_their_events(
+    start: Start, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    first, last = (now - 60 * MINUTE).isoformat(), (now + 600 * MINUTE).isoformat()
+    (tmp_path / "cup.csv").write_text(f"name,start,end\nFinal,{first},{last}\n")
+    cup = {"name": "cup", "file": str(tmp_path / "cup.csv"), "format": "csv"}
+    feeds = {"feeds": [{**cup, "workloads": "all", "min_pods": 77}]}
+    answering = start("answering", "serve", "--no-scheduler", events=feeds)
+    wait_for(lambda: answering.metric("web"))
+    assert answering.metric("web")["pods"] < 77
+
+    leading = start("leading", "scheduler", events=feeds)
+
+    wait_for(lambda: answering.metric("web")["pods"] == 77)
+    assert leading.stop() == 0
+    assert leading.events("feed_taken_over")[0]["created"] == 1
 
 
 def test_keys_in_query_strings_never_reach_the_log(start: Start) -> None:

@@ -144,6 +144,17 @@ def test_6_nobody_guesses_how_long_the_ramp_takes() -> None:
     assert one.decide(coming.latest_start - one.policy.hold - STEP).pods == 12
 
 
+def test_6_nor_when_a_match_must_be_entered_for_its_pods_to_be_ready() -> None:
+    final = match(paris(24, 21), paris(24, 23), 3.0)
+    one = served(evening(), [final])
+    kick_off = paris(24, 21)
+
+    # From the window's 40: two syncs, 60 s for a pod and 240 s for a node.
+    asked = kick_off - timedelta(seconds=330)
+    assert one.decide(asked).pods == 120
+    assert one.decide(asked - timedelta(seconds=1)).pods == 40
+
+
 class _Failing(MemoryWorkloads):
     """A store whose list fails."""
 
