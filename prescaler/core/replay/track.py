@@ -8,6 +8,7 @@ A test holds the track against `decide`, tick by tick.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -24,6 +25,8 @@ from prescaler.core.policy import Policy
 from prescaler.core.quantiles import quantile_at
 
 _NOTHING: Final = -np.inf
+_ASKED_AHEAD: Final = timedelta(hours=1)
+"""Longer than any lead time: the minimum of an event is asked for before its start."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +118,8 @@ def declared_floors(book: EventBook, policy: Policy, ticks: IntArray) -> IntArra
     for low, high in pairwise(bounds):
         piece = ticks[low:high]
         if len(piece):
-            first, last = from_epoch(int(piece[0])), from_epoch(int(piece[-1]) + 1)
-            acting = book.effects(policy, first, last, first)
+            first, last = from_epoch(int(piece[0])), from_epoch(int(piece[-1]))
+            acting = book.effects(policy, first, last + _ASKED_AHEAD, first)
             pods[low:high] = _pods(floors_at(acting, policy, piece), policy)
     return pods
 

@@ -9,6 +9,7 @@ from prescaler.core.durations import format_duration
 from prescaler.core.replay.advice import LEAST_DAYS, WORTH, Advice, Judged, Saving, Verdict
 from prescaler.core.replay.arms import Played
 from prescaler.core.replay.ground import Arm, Setting
+from prescaler.core.replay.promise import Promise
 
 NAMES: Final = {
     Arm.PEAK: "always the pods of the peak",
@@ -63,7 +64,7 @@ def advice_words(advice: Advice, otherwise: Otherwise, present: Played) -> list[
             )
         ]
     found = [_headline(advice, advice.best), *_verified(advice, advice.best)]
-    found.append(_saved(advice.saving, advice.present))
+    found.append(_saved(advice.promise, advice.saving, advice.present))
     found += _dead(advice.best)
     if advice.verdict is not Verdict.PREDICTION_PAYS:
         found += what_pays(advice, otherwise, present)
@@ -105,12 +106,13 @@ def _verified(advice: Advice, best: Judged) -> list[str]:
     return [f"Chosen on the first two thirds ({first}); the last third came to {last}, {verdict}."]
 
 
-def _saved(saving: Saving, present: Judged) -> str:
+def _saved(promise: Promise, saving: Saving, present: Judged) -> str:
     side = "saves" if saving.pod_hours >= 0 else "costs"
     return (
-        f"Against {told(present.setting)} it {side} {abs(saving.pod_hours):,.0f} pod-hours "
-        f"({abs(_PERCENT * saving.share):.1f} %), {abs(saving.cost):,.0f} in money and "
-        f"{abs(saving.kwh):,.0f} kWh in 30 days."
+        f"Against {told(present.setting)}, which comes to "
+        f"{promise.told(promise.of(present.verified_on))}, it {side} "
+        f"{abs(saving.pod_hours):,.0f} pod-hours ({abs(_PERCENT * saving.share):.1f} %), "
+        f"{abs(saving.cost):,.0f} in money and {abs(saving.kwh):,.0f} kWh in 30 days."
     )
 
 
