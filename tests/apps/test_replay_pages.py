@@ -96,6 +96,7 @@ def test_a_result_is_read_with_advice_frontier_and_days(reader: Served) -> None:
     assert html.count('class="sketch"') == 2
     assert 'class="best"' in html
     assert "The way there" in html
+    assert "changes of the ScaledObject" in html
     assert "scaleTargetRef" in html
     assert "&lt;b&gt;final&lt;/b&gt;" in html
     assert "<b>final" not in html
