@@ -10,7 +10,7 @@ import structlog
 from prescaler.adapters.telemetry.metrics import Telemetry
 from prescaler.apps.keeper import Keeper
 from prescaler.apps.rounds import rounds
-from prescaler.core.instants import floor_to
+from prescaler.core.instants import floor_to, format_instant
 from prescaler.core.records import SourceFailure
 from prescaler.ports import Clock, PodSource
 from prescaler.usecases.watch_pods import judge_raises, look_at_pods, measure_starts
@@ -56,7 +56,12 @@ class PodWatch:
             self._keeper.use_starts(found)
             self._measured_at = hour
         self._note(failures)
-        judge_raises(self._keeper.table, now)
+        for name, late in judge_raises(self._keeper.table, now).items():
+            seconds = int(late.late_by.total_seconds())
+            at, helps = format_instant(late.at), "; or ".join(late.helps)
+            _LOG.warning(
+                "raise_too_late", workload=name, at=at, seconds=seconds, pods=late.pods, helps=helps
+            )
 
     def _note(self, failures: Mapping[str, SourceFailure]) -> None:
         """Count every failure; say only what is new, since this comes every 15 s."""

@@ -19,6 +19,7 @@ from prescaler.core.instants import floor_to, from_epoch, to_epoch
 from prescaler.core.quantiles import QUANTILES
 from prescaler.core.series import coarsen
 from prescaler.ports import DemandStore
+from prescaler.usecases.foresee import beyond_max
 from prescaler.usecases.look_back import median_at
 from prescaler.usecases.serve_metric import Served
 
@@ -208,6 +209,7 @@ def _glance(served: Served, now: datetime) -> Glance:
     )
 
 
+_TWO_MINUTES: Final = 120
 _LOOK, _NOTE, _ACT = Urgency.LOOK, Urgency.NOTE, Urgency.ACT
 
 _SILENT: Final[Mapping[str, Finding]] = {
@@ -254,9 +256,30 @@ def _finding(
     every = max(served.workload.forecast.every, served.workload.forecast.step)
     if status is not None and now - status.at > _LATE_RUNS * every:
         return Finding(Urgency.ACT, "runs are late", "see whether a scheduler leads")
-    if decision.reason != Reason.CEILING and _overtaken(served, decision, now):
-        return _OVERTAKEN
-    return _remark(decision, record)
+    overtaken = decision.reason != Reason.CEILING and _overtaken(served, decision, now)
+    return _foreseen(served, now) or (_OVERTAKEN if overtaken else _remark(decision, record))
+
+
+def _foreseen(served: Served, now: datetime) -> Finding | None:
+    """What the plan will run into, said before it does."""
+    late, zone = served.sighting.late, served.policy.timezone
+    if late is not None:
+        what = f"pods for {late.at.astimezone(zone):%H:%M} come {_span(late.late_by)} too late"
+        return Finding(_ACT, what, f"it would have taken {late.helps[-1]}")
+    beyond = beyond_max(served, now)
+    if beyond is None:
+        return None
+    when = f"{beyond.at.astimezone(zone):%a %H:%M}"
+    return Finding(
+        _LOOK,
+        f"needs {beyond.pods} pods from {when}, the HPA stops at {beyond.most}",
+        "raise maxReplicaCount and scale_target.max_pods, or accept it with policy.max_pods",
+    )
+
+
+def _span(length: timedelta) -> str:
+    seconds = int(length.total_seconds())
+    return f"{seconds} s" if seconds < _TWO_MINUTES else f"{seconds // 60} min"
 
 
 def _overtaken(served: Served, decision: Decision, now: datetime) -> bool:

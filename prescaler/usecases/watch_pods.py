@@ -55,16 +55,20 @@ def look_at_pods(
     return PodsRecord(sum(map(len, asked.values())), counted, failures)
 
 
-def judge_raises(table: ServingTable, now: datetime) -> None:
-    """Note for every workload whether its next raise can still be in time.
+def judge_raises(table: ServingTable, now: datetime) -> Mapping[str, Late]:
+    """Note for every workload whether its next raise can still be in time; gives what is news.
 
     It starts from the pods that run, else from those that were asked for at the last look: what
     was not asked for then was not known.
     """
+    news = {}
     for served in table:
-        pods = served.decide(now).pods
-        served.sighting.late = _late(served, now)
+        pods, before = served.decide(now).pods, served.sighting.late
+        served.sighting.late = late = _late(served, now)
         served.sighting.asked = pods
+        if late is not None and (before is None or before.at != late.at):
+            news[served.workload.name] = late
+    return news
 
 
 def measure_starts(

@@ -102,6 +102,7 @@ def test_a_raise_that_is_too_late_is_said_and_exported(served: Served) -> None:
     lines = served.get("/metrics").text.splitlines()
     (late,) = [x for x in lines if x.startswith('prescaler_plan_unreachable{workload="web"')]
     assert float(late.split()[-1]) > 0
+    assert found["beyond_max"] is None
 
 
 def test_pods_are_looked_at_in_rounds_and_failures_said_once(

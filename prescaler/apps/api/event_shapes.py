@@ -105,6 +105,7 @@ def _preview_json(found: Preview) -> dict[str, Any]:
         "pods": found.pods,
         "without": found.without,
         "at": format_instant(found.at),
+        "max_pods": found.served.workload.scale_target.max_pods,
         "extra_pod_hours": round(found.extra_pod_hours, 2),
         "forecast_reaches_it": found.known,
         "learnt": learnt_json(found.learnt) if found.learnt is not None else None,

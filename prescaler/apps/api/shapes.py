@@ -17,6 +17,7 @@ from prescaler.core.instants import format_instant, from_epoch, parse_instant
 from prescaler.core.lead_time import Late, Raise, next_raise
 from prescaler.core.policy import Mode, StartTime
 from prescaler.core.records import AuditEntry, LoggedDecision, RunStatus
+from prescaler.usecases.foresee import beyond_max
 from prescaler.usecases.review import Columns
 from prescaler.usecases.serve_metric import Served
 from prescaler.usecases.survey import Glance, Peak
@@ -196,9 +197,11 @@ def lead_json(served: Served, now: datetime) -> dict[str, Any]:
     lead, cells = served.policy.lead_time, served.requirement(now)
     coming = next_raise(cells, served.policy, now, served.decide(now).pods) if cells else None
     late, starts = served.sighting.late, served.starts
+    beyond = beyond_max(served, now)
     return {
         "next_raise": raise_json(coming) if coming else None,
         "unreachable": late_json(late) if late else None,
+        "beyond_max": _plain(vars(beyond)) if beyond else None,
         "lead_time": {
             "pod_start": _start_json(lead.pod_start, starts.pods if starts else None),
             "node_start": _start_json(lead.node_start, starts.nodes if starts else None),

@@ -68,6 +68,9 @@ def _remark(found: Preview) -> str:
     if found.late is not None:
         late = format_duration(found.late.late_by)
         return f"{late} too late already; would help: {found.late.helps[-1]}"
+    most = found.served.workload.scale_target.max_pods
+    if found.pods > most:
+        return f"the HPA stops at {most} pods: raise maxReplicaCount and scale_target.max_pods"
     if not found.known:
         return "declared floors only: the forecast does not reach that far yet"
     if found.learnt is not None:
