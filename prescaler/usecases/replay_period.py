@@ -281,11 +281,10 @@ def _walked(
     """The forecasts of each arm, walked side by side."""
     workload = subject.workload
     coarse = coarsen(subject.series, max(subject.series.step, workload.forecast.step))
-    own = replace(workload, forecast=replace(workload.forecast, step=coarse.step))
     jobs: dict[Future[list[Said]], tuple[Arm, datetime]] = {}
     for arm in arms:
         book = subject.book if arm is Arm.CALENDAR else EMPTY_BOOK
-        for part in stretches(own, coarse, book, *span):
+        for part in stretches(workload, coarse, book, *span):
             jobs[crew.processes.submit(walk, part)] = (arm, part.start)
     parts: dict[tuple[Arm, datetime], list[Said]] = {}
     try:

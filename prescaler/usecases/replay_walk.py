@@ -28,6 +28,9 @@ from prescaler.usecases.issue_forecast import Known, issue
 _REACH: Final = timedelta(hours=2)
 _STRETCH: Final = timedelta(days=7)
 _WARM_UP: Final = timedelta(days=2)
+_STEPS_AHEAD: Final = 3
+"""The step that runs, the one that the next forecast comes late for, and one to look ahead into."""
+
 _MANY_PODS: Final = 1_000_000
 _SOMEBODY: Final = UUID(int=0)
 
@@ -46,10 +49,20 @@ class Stretch:
 def stretches(
     workload: Workload, series: Series, book: EventBook, start: datetime, end: datetime
 ) -> list[Stretch]:
-    """Cut a walk over [start, end) into pieces that do not need one another."""
-    reach = max(_REACH, 2 * (workload.policy.hold + _longest(workload)))
-    own = replace(workload, forecast=replace(workload.forecast, horizon=reach))
-    first, found = floor_to(start, workload.forecast.every), []
+    """Cut a walk over [start, end) into pieces that do not need one another.
+
+    Forecasts have the series' step; a coarse one is forecast no more often than it changes.
+    """
+    step = series.step
+    settings = replace(
+        workload.forecast,
+        step=step,
+        horizon=max(_REACH, 2 * (workload.policy.hold + _longest(workload)), _STEPS_AHEAD * step),
+        every=max(workload.forecast.every, step),
+        refit=max(workload.forecast.refit, step),
+    )
+    own = replace(workload, forecast=settings)
+    first, found = floor_to(start, settings.every), []
     while first < end:
         last = min(end, first + _STRETCH)
         found.append(Stretch(own, series, book, first, last))

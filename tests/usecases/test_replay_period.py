@@ -200,6 +200,15 @@ def test_advice_over_six_days_without_forecasts() -> None:
     assert document(found)["advice"]["words"]
 
 
+def test_an_hourly_trace_is_forecast_by_the_hour() -> None:
+    values = make.daily_demand(20, step=timedelta(hours=1))
+    hourly = of_trace(make.series(values, step=timedelta(hours=1)), TraceFacts("web", ZONE))
+    found = run(hourly, wish(since=DAY, arms=(Arm.PLAIN,), sweep=False))
+
+    assert found.ground.tracks[Arm.PLAIN].covered[8:].all()
+    assert found.arms[0].tally.measures(found.wish.prices).dropped < 0.05
+
+
 def test_start_times_are_drawn_around_the_configured_ones() -> None:
     lead = make.lead_time(
         pod_start=StartTime(timedelta(seconds=45), timedelta(seconds=87)),
