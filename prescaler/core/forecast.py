@@ -75,8 +75,8 @@ class Forecast:
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     track_record: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     quantiles: tuple[float, ...] = QUANTILES
-    plan_record: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    plan_widths: Widths = field(default_factory=Widths)
+    plan_record: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
+    plan_widths: Widths = field(default_factory=Widths, repr=False)
 
     def __post_init__(self) -> None:
         leads = len(self.values)
