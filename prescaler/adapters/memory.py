@@ -257,9 +257,15 @@ class MemoryControl:
             stored = self._controls.get(workload, Control())
             self._controls[workload] = replace(stored, last_valid=last)
 
-    def recent(self, limit: int, before: datetime | None = None) -> Sequence[AuditEntry]:
-        """The newest entries, newest first."""
-        found = [e for e in reversed(self.entries) if before is None or e.at < before]
+    def recent(
+        self, limit: int, before: datetime | None = None, subject: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """The newest entries, newest first; subject: only what was done to this."""
+        found = [
+            e
+            for e in reversed(self.entries)
+            if (before is None or e.at < before) and subject in (None, e.subject)
+        ]
         return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
 
 

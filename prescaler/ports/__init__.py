@@ -295,8 +295,10 @@ class ControlStore(Protocol):
 class AuditStore(Protocol):
     """What people did. Append only."""
 
-    def recent(self, limit: int, before: datetime | None = None) -> Sequence[AuditEntry]:
-        """The newest entries, newest first."""
+    def recent(
+        self, limit: int, before: datetime | None = None, subject: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """The newest entries, newest first; subject: only what was done to this."""
         ...
 
 

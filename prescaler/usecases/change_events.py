@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from prescaler.core.errors import BadEvent, BadEvents, BadParameter, ChangedMeanwhile
+from prescaler.core.event_book import last_end
 from prescaler.core.event_records import EventWrite
 from prescaler.core.event_text import from_plain, to_plain
 from prescaler.core.instants import format_instant
@@ -129,6 +130,23 @@ def cancel_event(identity: UUID, who: Planner, ports: EventPorts) -> PlannedEven
     return _write([_entry("cancel event", before, after, who, ports)], ports)[0]
 
 
+def cancel_source(source: str, who: Planner, ports: EventPorts) -> Sequence[PlannedEvent]:
+    """Cancel everything of a feed (`feed:cup`) or an import (`import:cup`) that is not over.
+
+    What a person has changed since is theirs, and stays.
+    """
+    now = _now(ports)
+    writes = []
+    for before in ports.events.of_feed(source.removeprefix("feed:")).values():
+        over = last_end(before)
+        mine = before.source == source and before.state is not EventState.CANCELLED
+        if mine and (over is None or over > now):
+            who.may(before)
+            after = replace(before, state=EventState.CANCELLED)
+            writes.append(_entry("cancel event", before, after, who, ports))
+    return _write(writes, ports)
+
+
 def clean_events(before: datetime, who: Planner, ports: EventPorts) -> int:
     """Forget events that were over for good before an instant; gives how many."""
     if before > ports.clock.now():
@@ -136,6 +154,11 @@ def clean_events(before: datetime, who: Planner, ports: EventPorts) -> int:
     text = f"events over before {format_instant(before)}"
     entry = AuditEntry(_now(ports), who.author, "forget events", text, who.reason, None, None)
     return ports.events.forget(before, entry)
+
+
+def subject_of(event: PlannedEvent) -> str:
+    """What the audit calls an event."""
+    return f"event {event.id}"
 
 
 def audit_entry(
@@ -150,7 +173,7 @@ def audit_entry(
         at=at,
         author=who.author[:200],
         action=action,
-        subject=f"event {after.id}",
+        subject=subject_of(after),
         reason=who.reason,
         before=_text(before) if before else None,
         after=_text(after),

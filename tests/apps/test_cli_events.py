@@ -132,7 +132,7 @@ def test_a_cancelled_event_is_only_listed_when_asked_for(run: Run) -> None:
     assert listed(run) == []
     assert run("list")[1].strip() == "nothing is planned"
     assert len(listed(run, "--state", "cancelled")) == 1
-    assert json.loads(run("cancel", event["id"], "--json")[1])["state"] == "cancelled"
+    assert json.loads(run("cancel", event["id"], "--json")[1])["items"][0]["state"] == "cancelled"
 
 
 def test_the_list_is_narrowed_and_says_what_it_leaves_out(run: Run) -> None:
@@ -208,6 +208,26 @@ def test_of_a_long_import_only_the_beginning_is_shown(run: Run, tmp_path: Path) 
     assert code == 0
     assert "new: and 5 more" in out
     assert len(listed(run)) == 25
+
+
+def test_all_of_a_source_is_cancelled_at_once_but_what_is_over_or_somebodys_own(
+    run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "cup.csv"
+    days = ("2026-10-01", "2026-12-01", "2026-12-02", "2026-12-03")
+    rows = [f"n{day[-2:]},k,{day}T20:00Z,{day}T22:00Z" for day in days]
+    file.write_text("\n".join(["name,kind,start,end", *rows, ""]))
+    run("import", file, "--workload", "all")
+    mine = next(e for e in listed(run) if e["name"] == "n03")
+    run("edit", mine["id"], "--factor", "2")
+
+    code, out, _ = run("cancel", "--source", "import:cup", "--reason", "season is off")
+
+    assert (code, out.count("cancelled:")) == (0, 2)
+    early = ("--from", "2026-09-01 00:00")
+    assert [e["name"] for e in listed(run, *early)] == ["n01", "n03"]
+    assert "nothing was left" in run("cancel", "--source", "import:cup")[1]
+    assert run("cancel")[0] == run("cancel", "abcd", "--source", "feed:x")[0] == 2
 
 
 def test_a_bad_file_is_refused_whole(run: Run, tmp_path: Path) -> None:

@@ -127,6 +127,25 @@ def test_deleting_cancels_and_twice_is_once(writers: Served) -> None:
     assert writers.get(path).json()["state"] == "cancelled"
 
 
+def test_every_change_of_an_event_can_be_read(writers: Served) -> None:
+    event, other = created(writers), created(writers)
+    path = f"{EVENTS}/{event['id']}"
+    writers.client.put(path, json={**plain(6), "reason": "moved"}, headers=WRITE)
+    writers.client.delete(f"{path}?reason=rain", headers=WRITE)
+
+    found = writers.get(f"{path}/changes").json()["items"]
+
+    assert [(e["action"], e["reason"]) for e in found] == [
+        ("cancel event", "rain"), ("change event", "moved"), ("create event", "")
+    ]  # fmt: skip
+    assert json.loads(found[1]["before"])["start"] == plain()["start"]
+    assert json.loads(found[1]["after"])["start"] == plain(6)["start"]
+    assert len(writers.get(f"{path}/changes?limit=1").json()["items"]) == 1
+    hidden = created(writers, workloads=["api"])
+    answer = writers.client.get(f"{EVENTS}/{hidden['id']}/changes", headers=WEB_WRITER)
+    assert (answer.status_code, other["revision"]) == (404, 1)
+
+
 def test_reading_is_not_writing(writers: Served) -> None:
     event = created(writers)
     path = f"{EVENTS}/{event['id']}"

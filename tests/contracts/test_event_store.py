@@ -55,6 +55,8 @@ def test_a_change_moves_the_revisions_and_leaves_an_entry(stores: AllStores) -> 
     assert stores.events.get(first.id).name == "final"
     assert stores.events.revision() == before + 2
     assert list(stores.audit.recent(10)) == [ENTRY, ENTRY]
+    assert list(stores.audit.recent(1, subject="event x")) == [ENTRY]
+    assert list(stores.audit.recent(10, subject="event y")) == []
 
 
 def test_who_read_an_older_one_is_told_and_nothing_is_written(stores: AllStores) -> None:

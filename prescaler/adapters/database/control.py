@@ -74,12 +74,16 @@ class DatabaseAudit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def recent(self, limit: int, before: datetime | None = None) -> Sequence[AuditEntry]:
-        """The newest entries, newest first."""
+    def recent(
+        self, limit: int, before: datetime | None = None, subject: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """The newest entries, newest first; subject: only what was done to this."""
         columns = [c for c in t.audit.c if c.name != "id"]
         query = sa.select(*columns).order_by(t.audit.c.at.desc(), t.audit.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(t.audit.c.at < before)
+        if subject is not None:
+            query = query.where(t.audit.c.subject == subject)
         with self._database.read() as connection:
             return [AuditEntry(**row) for row in connection.execute(query).mappings()]
 

@@ -20,7 +20,7 @@ from prescaler.apps.api.event_shapes import (
 from prescaler.apps.api.keys import Caller
 from prescaler.apps.api.planning import meant, planner, sees, visible_event
 from prescaler.apps.api.review_routes import Limit, To, etag, revision_in
-from prescaler.apps.api.shapes import InstantText
+from prescaler.apps.api.shapes import InstantText, audit_json
 from prescaler.core.errors import BadParameter
 from prescaler.core.event_book import acts_at, begins, occurrences
 from prescaler.core.event_records import EventQuery
@@ -32,6 +32,7 @@ from prescaler.usecases.change_events import (
     change_event,
     plan_event,
     read_event,
+    subject_of,
 )
 from prescaler.usecases.preview_event import next_occurrence, preview
 
@@ -146,6 +147,16 @@ def show_event(
     event = visible_event(context, caller, identity)
     response.headers["ETag"] = etag(event.revision)
     return _shown(context, caller, event)
+
+
+@router.get("/{identity}/changes")
+def show_changes(
+    identity: UUID, context: Context, caller: Reader, limit: Limit = 100
+) -> dict[str, Any]:
+    """Who did what to an event, when and why, with all of it before and after; newest first."""
+    event = visible_event(context, caller, identity)
+    found = context.stores.audit.recent(limit, subject=subject_of(event))
+    return {"items": [audit_json(entry) for entry in found]}
 
 
 @router.put("/{identity}")

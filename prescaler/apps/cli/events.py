@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -51,6 +51,7 @@ from prescaler.usecases.change_events import (
     EventPorts,
     Planner,
     cancel_event,
+    cancel_source,
     change_event,
     clean_events,
     plan_event,
@@ -291,22 +292,37 @@ def edit(
 
 
 def cancel(
-    event: Identity,
+    event: Annotated[
+        str | None, typer.Argument(help="Its id, or the first characters of it.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Or all of a source that are not over, as feed:cup or import:cup."),
+    ] = None,
     reason: Reason = "",
     author: Author = None,
     config: Config = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Cancel an event: it acts no more, and can still be looked at."""
+    """Cancel events: they act no more, and can still be looked at."""
+    if (event is None) == (source is None):
+        raise BadParameter("give an id, or --source")
     with _opened(config) as opened:
-        before = opened.find(event)
-        planner = Planner(author or who(), reason.strip(), before.revision)
-        found = cancel_event(before.id, planner, opened.ports)
+        planner = Planner(author or who(), reason.strip())
+        if source is not None:
+            found = cancel_source(source, planner, opened.ports)
+        else:
+            before = opened.find(event or "")
+            planner = replace(planner, revision=before.revision)
+            found = [cancel_event(before.id, planner, opened.ports)]
     if as_json:
-        print_json(to_plain(found))
+        print_json({"items": [to_plain(one) for one in found]})
         return
-    OUT.print(f"cancelled: {event_line(found)}", markup=False, highlight=False)
+    for one in found:
+        OUT.print(f"cancelled: {event_line(one)}", markup=False, highlight=False)
+    if not found:
+        OUT.print("nothing was left to cancel")
 
 
 def take_in(
