@@ -36,6 +36,7 @@ _BUCKET: Final = "1h"
 _CARRIED: Final = "0.95"
 _COVERAGE_SLACK: Final = 0.1
 _RECENT: Final = timedelta(minutes=15)
+_AFTERWARDS: Final = timedelta(hours=1)
 
 
 class Urgency(IntEnum):
@@ -283,12 +284,17 @@ def _span(length: timedelta) -> str:
 
 
 def _overtaken(served: Served, decision: Decision, now: datetime) -> bool:
-    """Whether more pods are needed at this moment than we ask for."""
+    """Whether more pods were needed a moment ago than we ask for now.
+
+    Not where an event acts or has just ended: its crowd comes and goes faster than demand is seen.
+    """
     seen = served.state.observed
     fresh = seen.last_actual_at is not None and now - seen.last_actual_at <= _RECENT
     if decision.status is not Status.ACTIVE or seen.last_actual is None or not fresh:
         return False
-    return pods_for(seen.last_actual, decision.target) > decision.pods
+    if pods_for(seen.last_actual, decision.target) <= decision.pods:
+        return False
+    return not served.book.occurrences(now - _AFTERWARDS, now)
 
 
 def _remark(decision: Decision, record: Mapping[str, float]) -> Finding:

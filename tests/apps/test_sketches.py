@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from prescaler.apps.pages.sketch import Frame, highest, round_values
 from prescaler.apps.pages.trend import trends
+from prescaler.apps.pages.words import number, pod_count
 from prescaler.core.uplift import UpliftModel
 from tests.apps.conftest import READ, WEB_ONLY, Served
 from tests.apps.test_pages import enter, text
@@ -50,6 +51,11 @@ def test_round_values_lie_inside_and_are_few(low: float, length: float, wanted: 
     slack = 1e-6 * length
     assert len(found) <= wanted + 1
     assert all(low - slack <= value <= low + length + slack for value in found)
+
+
+def test_numbers_and_pods_are_written_for_people() -> None:
+    assert (number(4.58e-05), number(0.0), number(0.002)) == ("< 0.001", "0", "0.002")
+    assert [pod_count(n) for n in (0, 1, 1200)] == ["0 pods", "1 pod", "1,200 pods"]
 
 
 def test_axes_have_round_labels() -> None:

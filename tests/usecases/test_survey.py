@@ -10,6 +10,7 @@ import pytest
 from prescaler.adapters.memory import MemoryWorkloads
 from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.core.control import Authored, Control, GuardTrip, Override
+from prescaler.core.event_book import EventBook
 from prescaler.core.forecast import Basis
 from prescaler.core.policy import Mode
 from prescaler.core.records import Outcome, RunStatus, ServingState, SourceFailure
@@ -20,6 +21,7 @@ from tests.support.builders import (
     MINUTE,
     MONDAY,
     STEP,
+    event,
     flat_forecast,
     forecast,
     policy,
@@ -75,6 +77,15 @@ CASES: list[tuple[dict[str, Any], Urgency, str]] = [
     ({"policy": policy(mode=Mode.CAPPED, cap=0.0)}, Urgency.NOTE, "capped"),
     ({"policy": policy(mode=Mode.SHADOW)}, Urgency.FINE, ""),
 ]
+
+
+def test_a_crowd_that_leaves_is_no_surprise() -> None:
+    planned = event(start=NOW - timedelta(hours=2), end=NOW - timedelta(minutes=20))
+    one = served(status=replace(RUN, last_actual=9e5))
+    known = replace(one, book=EventBook((planned,)))
+
+    (glance,) = Survey().of([known], NOW)
+    assert glance.finding.urgency is Urgency.FINE
 
 
 @pytest.mark.parametrize(("changes", "urgency", "what"), CASES)

@@ -35,6 +35,7 @@ def _environment() -> Environment:
         "number",
         "selection",
         "percent",
+        "pod_count",
         "share",
         "signed_percent",
         "span",

@@ -14,6 +14,7 @@ from prescaler.core.planned import Effect, Selection
 NOTHING: Final = "–"  # noqa: RUF001 - a dash for people, not for machines
 _THIN: Final = "\N{NARROW NO-BREAK SPACE}"
 _LARGE: Final = ((1e9, "G"), (1e6, "M"), (1e4, "k"))
+_TINY: Final = 0.001
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _HUNDRED: Final = 100
 
@@ -22,6 +23,8 @@ def number(value: float | None) -> str:
     """Three or four significant digits: 0.42, 12.5, 1,840, 18.4 k."""
     if value is None or not math.isfinite(value):
         return NOTHING
+    if 0 < abs(value) < _TINY:
+        return f"< {_TINY:g}"
     if abs(value) < _LARGE[-1][0]:
         return _digits(value)
     size, unit = next((size, unit) for size, unit in _LARGE if abs(value) >= size)
@@ -33,6 +36,11 @@ def _digits(value: float) -> str:
     if value == int(value) or abs(value) >= _HUNDRED:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"  # noqa: PLR2004
+
+
+def pod_count(pods: int) -> str:
+    """1 pod, 2 pods."""
+    return f"{pods:,} pod" if pods == 1 else f"{pods:,} pods"
 
 
 def percent(share: float | None) -> str:

@@ -42,7 +42,8 @@
     return value.toLocaleString("en-GB", { maximumSignificantDigits: size >= 1000 ? 5 : 3 });
   };
   const pods = (value) => (value === null || value === undefined ? ""
-    : ` · ${Math.max(0, Math.ceil(value / Number(say.target) - 1e-9))} pods`);
+    : ` · ${podCount(Math.max(0, Math.ceil(value / Number(say.target) - 1e-9)))}`);
+  const podCount = (count) => (count === 1 ? "1 pod" : `${count} pods`);
 
   // key, label, how it is drawn. Bands have two columns and one switch.
   const SERIES = [
@@ -123,7 +124,7 @@
       ctx.lineTo(x, bbox.top + bbox.height);
       ctx.stroke();
       ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-      const left = x + 70 * devicePixelRatio > bbox.left + bbox.width;
+      const left = x + ctx.measureText(text).width + 6 * devicePixelRatio > bbox.left + bbox.width;
       ctx.textAlign = left ? "right" : "left";
       ctx.fillText(text, x + (left ? -4 : 4) * devicePixelRatio,
         bbox.top + (11 + row * 13) * devicePixelRatio);
