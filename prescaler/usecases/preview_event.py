@@ -14,6 +14,7 @@ from prescaler.core.events import EventEffect
 from prescaler.core.hpa import pods_for_all
 from prescaler.core.instants import from_epoch, to_epoch
 from prescaler.core.lead_time import Late, Raise, raise_at, unreachable
+from prescaler.core.plan import declared
 from prescaler.core.planned import EventState, Occurrence, PlannedEvent
 from prescaler.core.uplift import UpliftCurve, UpliftModel
 from prescaler.usecases.serve_metric import Served
@@ -134,15 +135,32 @@ def _pods(served: Served, stamps: IntArray, now: datetime) -> IntArray:
 
 def _lead(served: Served, effect: EventEffect, now: datetime) -> tuple[Raise | None, Late | None]:
     """The raise that takes longest with its latest safe start; whether one comes too late."""
-    cells = served.requirement(now)
+    floor, cells = _floor(served, effect, now), served.requirement(now)
     if cells is None:
-        return None, None
+        return floor, None
     first, last = max(to_epoch(effect.begins), to_epoch(now)), to_epoch(effect.fades_until)
     inside = np.flatnonzero((cells.starts >= first) & (cells.starts < last))
     if not len(inside):
-        return None, None
+        return floor, None
     slowest = int(inside[int(np.argmax(cells.lead[inside]))])
     coming = raise_at(cells, served.policy, from_epoch(int(cells.starts[slowest])))
+    if coming is None or (floor is not None and floor.lead > coming.lead):
+        coming = floor
     running = served.observed.running_pods
     late = unreachable(cells, served.policy, now, running) if running is not None else None
     return coming, late if late is not None and first <= to_epoch(late.at) < last else None
+
+
+def _floor(served: Served, effect: EventEffect, now: datetime) -> Raise | None:
+    """The raise to the event's own minimum, from what other floors keep just before."""
+    start = to_epoch(effect.start)
+    others = served.effects(effect.start, effect.end, now)
+    led = [
+        one
+        for one in declared(others, served.policy, start, start + 1)
+        if one.by == effect.name and one.lead and one.start + one.lead == start
+    ]
+    if not led:
+        return None
+    lead = timedelta(seconds=led[0].lead)
+    return Raise(effect.start, led[0].pods, effect.start - lead, lead)

@@ -70,7 +70,7 @@ def test_an_event_is_planned_in_local_time_and_its_effect_is_shown(run: Run) -> 
     assert (event["start"], event["end"]) == ("2026-11-23T20:00:00Z", "2026-11-23T22:00:00Z")
     assert event["timezone"] == "Europe/Paris"
     code, out, _ = run("list")
-    assert "Semi-final" in out
+    assert f"{event['id'][:8]} │ 2026-11-23 Mon 21:00-23:00 │ Semi-final (football) │ web" in out
     assert "x2" in out
 
 
@@ -258,7 +258,12 @@ def test_events_that_are_long_over_are_forgotten(run: Run) -> None:
 def test_a_preview_beyond_the_forecast_says_so(run: Run) -> None:
     far = ("add", "far", "--start", "2027-01-05 21:00", "--for", "1h", "-w", "web")
 
-    assert "declared floors only" in run(*far, "--min-pods", "70", "--dry-run")[1]
+    out = run(*far, "--min-pods", "70", "--dry-run")[1]
+    assert "the forecast does not reach that far yet" in out
+    assert "20:53:30" in out  # six syncs, a pod and a node before 21:00
+    assert "no forecast yet" in run(*far[:-1], "api", "--dry-run")[1]
+    most = run(*far, "--min-pods", "300", "--dry-run")[1]
+    assert "the HPA stops at 200 pods" in most
     over = ("add", "over", "--start", "2026-01-05 21:00", "--for", "1h", "-w", "web")
     assert "no plan to show" in run(*over)[1]
 

@@ -304,7 +304,7 @@ def test_a_preview_of_a_draft_and_of_what_is_over(writers: Served) -> None:
     assert draft["items"][0]["pods"] > draft["items"][0]["without"]
     assert (over["items"], over["occurrences"]) == ([], [])
     assert far["items"][0]["forecast_reaches_it"] is False
-    assert (far["items"][0]["pods"], far["items"][0]["slowest_raise"]) == (70, None)
+    assert (far["items"][0]["pods"], far["items"][0]["slowest_raise"]["lead"]) == (70, "390s")
     assert (nobody["items"], nobody["total"]) == ([], 0)
 
 

@@ -23,15 +23,24 @@ def show_list(found: Sequence[PlannedEvent], start: datetime) -> None:
     if not found:
         OUT.print("nothing is planned")
         return
-    table = Table("id", "when", "name", "kind", "workloads", "effect", "repeats", "state", "from")
+    table = Table("id", "when", "what", "workloads", "effect", "")
+    for column in (0, 1):
+        table.columns[column].no_wrap = True
     for event in found:
-        state = event.state.value
         table.add_row(
-            *(str(event.id)[:8], _when(event, start), Text(event.name), event.kind),
-            *(Text(_about(event.selection)), _effect(event), Text(event.rule or "")),
-            *(state if event.state is not EventState.CONFIRMED else "", event.source),
+            *(str(event.id)[:8], _when(event, start), Text(f"{event.name} ({event.kind})")),
+            *(Text(_about(event.selection)), _effect(event), Text(_apart(event))),
         )
     OUT.print(table)
+    OUT.print("times are in the zone of each event; --json has everything", highlight=False)
+
+
+def _apart(event: PlannedEvent) -> str:
+    """What sets an event apart from most."""
+    parts = [event.state.value] if event.state is not EventState.CONFIRMED else []
+    parts += [event.rule] if event.rule is not None else []
+    parts += [event.source] if event.source != "api" else []
+    return ", ".join(parts)
 
 
 def event_line(event: PlannedEvent) -> str:
@@ -46,21 +55,20 @@ def show_previews(found: Sequence[Preview], event: PlannedEvent) -> None:
     if not found:
         OUT.print("no plan to show: it is over, or no workload is meant", highlight=False)
         return
-    table = Table("workload", "pods without", "with", "at", "pod-hours more", "latest start", "")
+    table = Table("workload", "without", "with", "at", "pod-hours", "latest start")
     for column in (1, 2, 4):
         table.columns[column].justify = "right"
     for one in found:
         start = one.coming.latest_start.astimezone(event.timezone) if one.coming else None
         table.add_row(
-            *(one.served.workload.name, str(one.without), str(one.pods)),
-            f"{one.at.astimezone(event.timezone):%a %d %b %H:%M}",
-            *(
-                f"{one.extra_pod_hours:.1f}",
-                f"{start:%H:%M:%S}" if start else "-",
-                Text(_remark(one)),
-            ),
+            *(one.served.workload.name, f"{one.without} pods", f"{one.pods} pods"),
+            f"{one.at.astimezone(event.timezone):%d %b %H:%M}",
+            *(f"+{one.extra_pod_hours:.1f}", f"{start:%H:%M:%S}" if start else "-"),
         )
     OUT.print(table)
+    for one in found:
+        text = f"{one.served.workload.name}: {_remark(one)}"
+        OUT.print(text, markup=False, highlight=False)
 
 
 def _remark(found: Preview) -> str:
@@ -71,6 +79,8 @@ def _remark(found: Preview) -> str:
     most = found.served.workload.scale_target.max_pods
     if found.pods > most:
         return f"the HPA stops at {most} pods: raise maxReplicaCount and scale_target.max_pods"
+    if found.served.state.forecast is None:
+        return "declared floors only: there is no forecast yet"
     if not found.known:
         return "declared floors only: the forecast does not reach that far yet"
     if found.learnt is not None:
@@ -96,14 +106,21 @@ def show_import(record: ImportRecord, *, dry_run: bool, as_json: bool) -> None:
 def _when(event: PlannedEvent, start: datetime) -> str:
     """The next occurrence from an instant on, else the event's own times."""
     found = next((o for o in occurrences(event, start, start + _YEAR) if o.end > start), None)
-    return _span(found or Occurrence(event, event.start, event.end))
+    first, last = _local(found or Occurrence(event, event.start, event.end))
+    days = (last.date() - first.date()).days
+    return f"{first:%Y-%m-%d %a %H:%M}-{last:%H:%M}{f' +{days}d' if days else ''}"
 
 
 def _span(occurrence: Occurrence) -> str:
-    zone = occurrence.event.timezone
-    first, last = occurrence.start.astimezone(zone), occurrence.end.astimezone(zone)
+    first, last = _local(occurrence)
     day = "" if last.date() == first.date() else f"{last:%a %d %b} "
-    return f"{first:%a %d %b %Y %H:%M} to {day}{last:%H:%M} {zone.key}"
+    zone = occurrence.event.timezone.key
+    return f"{first:%a %d %b %Y %H:%M} to {day}{last:%H:%M} {zone}"
+
+
+def _local(occurrence: Occurrence) -> tuple[datetime, datetime]:
+    zone = occurrence.event.timezone
+    return occurrence.start.astimezone(zone), occurrence.end.astimezone(zone)
 
 
 def _about(chosen: Selection) -> str:
