@@ -9,6 +9,7 @@ import yaml
 from rich.markdown import Markdown
 
 from prescaler.adapters.files.kubernetes import read_objects
+from prescaler.apps.cli.control import who
 from prescaler.apps.cli.options import ERR, OUT, Config, Debug, Json, config_path, print_json
 from prescaler.config import load_settings
 from prescaler.core.errors import BadParameter, UnknownEvent
@@ -16,7 +17,7 @@ from prescaler.core.event_records import EventWrite
 from prescaler.core.event_text import FIELDS, to_plain
 from prescaler.core.moving_in import SOURCE, Filling, Moved, move_in, report
 from prescaler.core.planned import PlannedEvent
-from prescaler.core.records import AuditEntry
+from prescaler.usecases.change_events import Planner, audit_entry
 from prescaler.wiring import Stores, check_schema, clock, open_stores
 
 _HEAD: Final = "# Written by `prescaler import prescaling-exporter`; see its report.\n"
@@ -106,11 +107,10 @@ def _store(config: Config, events: list[PlannedEvent]) -> int:
         check_schema(stores)
         now = clock().now().replace(microsecond=0)
         new = [event for event in events if not _known(stores, event)]
-        entries = [
-            AuditEntry(now, SOURCE, "import event", event.name, "moving in", None, None)
-            for event in new
-        ]
-        stores.events.write([EventWrite(e, a) for e, a in zip(new, entries, strict=True)])
+        planner = Planner(who(), f"moving in from {SOURCE}")
+        stores.events.write(
+            [EventWrite(e, audit_entry("create event", None, e, now, planner)) for e in new]
+        )
     finally:
         stores.database.close()
     return len(new)
