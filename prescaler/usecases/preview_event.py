@@ -19,7 +19,9 @@ from prescaler.core.planned import EventState, Occurrence, PlannedEvent
 from prescaler.core.uplift import UpliftCurve, UpliftModel
 from prescaler.usecases.serve_metric import Served
 
-_YEAR: Final = timedelta(days=366)
+_LOOKS: Final = (timedelta(days=2), timedelta(days=32), timedelta(days=366))
+"""A daily event need not be laid out for a year to find tonight's."""
+
 _BEFORE: Final = timedelta(hours=1)
 _MOST_POINTS: Final = 300
 _MINUTE: Final = 60
@@ -72,7 +74,11 @@ class Preview:
 
 def next_occurrence(event: PlannedEvent, now: datetime) -> Occurrence | None:
     """The one that is on, or the next within a year."""
-    return next((o for o in occurrences(event, now, now + _YEAR) if o.end > now), None)
+    for ahead in _LOOKS:
+        found = next((o for o in occurrences(event, now, now + ahead) if o.end > now), None)
+        if found is not None:
+            return found
+    return None
 
 
 def preview(

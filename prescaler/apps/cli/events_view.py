@@ -1,7 +1,7 @@
 """Planned events as a terminal shows them."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.table import Table
 from rich.text import Text
@@ -9,12 +9,10 @@ from rich.text import Text
 from prescaler.apps.api.event_shapes import import_json
 from prescaler.apps.cli.options import ERR, OUT, print_json
 from prescaler.core.durations import format_duration
-from prescaler.core.event_book import occurrences
 from prescaler.core.planned import EventState, Occurrence, PlannedEvent, Selection
 from prescaler.usecases.import_events import ImportRecord
-from prescaler.usecases.preview_event import Preview
+from prescaler.usecases.preview_event import Preview, next_occurrence
 
-_YEAR = timedelta(days=366)
 _SHOWN = 20
 
 
@@ -105,7 +103,7 @@ def show_import(record: ImportRecord, *, dry_run: bool, as_json: bool) -> None:
 
 def _when(event: PlannedEvent, start: datetime) -> str:
     """The next occurrence from an instant on, else the event's own times."""
-    found = next((o for o in occurrences(event, start, start + _YEAR) if o.end > start), None)
+    found = next_occurrence(event, start)
     first, last = _local(found or Occurrence(event, event.start, event.end))
     days = (last.date() - first.date()).days
     return f"{first:%Y-%m-%d %a %H:%M}-{last:%H:%M}{f' +{days}d' if days else ''}"
