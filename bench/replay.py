@@ -19,7 +19,7 @@ from bench.replay_cases import DAY, SEEDS, Bench, Case, Points, cases, dearest
 from bench.replay_goals import goals
 from bench.replay_stress import never_below, stress
 from prescaler.adapters.files.replay_page import write_page
-from prescaler.adapters.heap import keep_freed_memory
+from prescaler.apps.scheduler.job import prepare_worker
 from prescaler.core.replay.arms import play
 from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Setting
 from prescaler.core.replay.words import told
@@ -156,7 +156,7 @@ def main() -> None:
     workers = len(os.sched_getaffinity(0))
     with (
         ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=keep_freed_memory
+            workers, mp_context=get_context("spawn"), initializer=prepare_worker
         ) as processes,
         ThreadPoolExecutor(workers) as threads,
     ):

@@ -15,9 +15,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from prescaler.adapters.events.source import FORMATS
 from prescaler.adapters.files.replay_page import write_page
 from prescaler.adapters.files.traces import read_trace
-from prescaler.adapters.heap import keep_freed_memory
 from prescaler.apps.cli.options import ERR, Config, Debug, Json, config_path, print_json
 from prescaler.apps.cli.replay_view import show
+from prescaler.apps.scheduler.job import prepare_worker
 from prescaler.config import load_settings
 from prescaler.core.durations import parse_duration
 from prescaler.core.errors import BadParameter, NoSeries, UnknownWorkload
@@ -205,7 +205,7 @@ def crew_of(workers: int) -> Iterator[Crew]:
     """Processes and threads that end with the block, at once."""
     before = set(active_children())
     processes = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=keep_freed_memory
+        workers, mp_context=get_context("spawn"), initializer=prepare_worker
     )
     threads = ThreadPoolExecutor(workers)
     try:
