@@ -315,11 +315,15 @@ def test_a_slow_feed_holds_up_no_other_and_is_not_asked_twice_at_once(
         assert one.names == ["Sale"]
 
         served.clock.move(15 * MINUTE)
-        one.watch.round(served.keeper.settings)
+        with capture_logs() as lines:
+            one.watch.round(served.keeper.settings)
+            one.watch.round(served.keeper.settings)
         go.set()
         one.watch.wait()
 
         assert len(asked) == 1
+        assert [line["event"] for line in lines if line.get("feed") == "cup"] == ["feed_hangs"]
+        assert one.errors == 1
         assert sorted(one.names) == ["Final", "Sale", "Semi-final"]
 
 

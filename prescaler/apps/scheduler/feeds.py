@@ -52,6 +52,7 @@ class FeedWatch:
         self._states = {section.name: self._state(section, now) for section in settings.feeds}
         for name, state in self._states.items():
             if state.running is not None and state.running.is_alive():
+                self._overdue(state, now)
                 continue
             if not state.ended:
                 self._defect(state, now)
@@ -72,6 +73,12 @@ class FeedWatch:
             target=self._fetch, args=(state, settings), name=state.section.name, daemon=True
         )
         state.running.start()
+
+    def _overdue(self, state: _State, now: datetime) -> None:
+        """A fetch that outlasts its rhythm: a name nobody resolves, a file server that hangs."""
+        if state.due <= now:
+            self._failed(state, now)
+            _LOG.warning("feed_hangs", feed=state.section.name, kept="the events known before")
 
     def _defect(self, state: _State, now: datetime) -> None:
         """A defect of ours ended the thread, which has printed it; tried again like a failure."""
