@@ -21,6 +21,7 @@ from prescaler.core.records import (
     VersionInfo,
     Walk,
 )
+from prescaler.core.retention import thinned
 from prescaler.core.score_days import DayScores, ScoreDay, ScoreSums
 from prescaler.core.workload import Workload
 
@@ -125,12 +126,14 @@ class MemoryForecasts:
         start: datetime,
         end: datetime,
         origin: Origin = Origin.LIVE,
+        most: int | None = None,
     ) -> Sequence[Forecast]:
         """Forecasts with a cutoff in [start, end), and the last one before."""
         runs = self._runs.get((version.id, origin), {})
         before = [cutoff for cutoff in runs if cutoff < start]
         inside = sorted(cutoff for cutoff in runs if start <= cutoff < end)
-        return [runs[cutoff] for cutoff in [*([max(before)] if before else []), *inside]]
+        chosen = [*([max(before)] if before else []), *inside]
+        return [runs[cutoff] for cutoff in thinned(chosen, most)]
 
     def newest_cutoffs(self) -> Mapping[int, datetime]:
         """Newest live cutoff by version id."""

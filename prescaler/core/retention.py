@@ -1,7 +1,8 @@
 """How long what is kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -51,3 +52,11 @@ class Amount:
 
     rows: int = 0
     bytes: int = 0
+
+
+def thinned(ascending: Sequence[datetime], most: int | None) -> list[datetime]:
+    """At most so many instants, evenly chosen, the newest among them; None: all."""
+    if most is None or len(ascending) <= most:
+        return list(ascending)
+    step = -(-len(ascending) // most)
+    return list(ascending[::-1][::step][::-1])

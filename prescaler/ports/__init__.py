@@ -195,8 +195,12 @@ class ForecastStore(Protocol):
         start: datetime,
         end: datetime,
         origin: Origin = Origin.LIVE,
+        most: int | None = None,
     ) -> Sequence[Forecast]:
-        """Stored forecasts with a cutoff in [start, end), and the last one before, ascending."""
+        """Stored forecasts with a cutoff in [start, end), and the last one before, ascending.
+
+        most: where there are more, about so many of them, evenly chosen, the newest among them.
+        """
         ...
 
     def newest_cutoffs(self) -> Mapping[int, datetime]:

@@ -11,11 +11,12 @@ from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.calendar import civil_slots
 from prescaler.core.errors import BadParameter
 from prescaler.core.events import EventEffect, with_events
-from prescaler.core.forecast import Forecast
+from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.gaps import gaps as find_gaps
 from prescaler.core.instants import floor_to, from_epoch, to_epoch
 from prescaler.core.plan import plan
 from prescaler.core.quantiles import MEDIAN, QUANTILES
+from prescaler.core.records import HistoryVersion
 from prescaler.core.series import coarsen
 from prescaler.core.spans import Span as Stretch
 from prescaler.ports import DecisionStore, DemandStore, ForecastStore
@@ -30,6 +31,8 @@ SHOWN: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 _INDEX: Final = [QUANTILES.index(quantile) for quantile in SHOWN]
 _LONGEST: Final = timedelta(weeks=9)
 _SLOTS: Final = 24
+_MOST_FORECASTS: Final = 400
+_WALK_REACH: Final = timedelta(hours=6)
 _DAYS: Final = 7
 
 
@@ -161,17 +164,30 @@ def _observed(
 def _forecasts(
     served: Served, store: ForecastStore, asked: Question, now: datetime
 ) -> Sequence[Forecast]:
-    """Those that say something about the span, oldest first."""
+    """Those that say something about the span, oldest first.
+
+    Before the first live one those of a backfill, which would have been made then.
+    """
     version, present = served.state.version, served.state.forecast
     if version is None:
         return [present] if present is not None else []
     if asked.as_of is not None:
-        found = store.as_of(version, asked.as_of)
+        found = store.as_of(version, asked.as_of) or _walked(version, store, asked.as_of)
         return [found] if found is not None else []
-    until = min(asked.span.end, now) + timedelta(seconds=1)
-    past = store.between(version, asked.span.start - asked.lead, until)
+    start, until = asked.span.start - asked.lead, min(asked.span.end, now) + timedelta(seconds=1)
+    past = list(store.between(version, start, until, most=_MOST_FORECASTS))
+    first = min([until, *(f.cutoff for f in past[:1])])
+    if start < first:
+        past[:0] = store.between(version, start, first, Origin.BACKFILL, _MOST_FORECASTS)
     kept = [f for f in past if present is None or f.cutoff < present.cutoff]
     return [*kept, present] if present is not None else kept
+
+
+def _walked(version: HistoryVersion, store: ForecastStore, as_of: datetime) -> Forecast | None:
+    """The newest that would have been there at an instant, where none was."""
+    found = store.between(version, as_of - _WALK_REACH, as_of, Origin.BACKFILL)
+    known = [forecast for forecast in found if forecast.issued_at <= as_of]
+    return known[-1] if known else None
 
 
 def _said(

@@ -371,6 +371,23 @@ def test_forecasts_of_a_span_come_with_the_one_before_it(stores: AllStores) -> N
     assert same(stores.forecasts.between(version, MONDAY, MONDAY + STEP)[0], made[0])
 
 
+def test_of_many_forecasts_some_are_chosen_evenly(stores: AllStores) -> None:
+    version = version_of(stores)
+    made = [issued(version, MONDAY + number * HOUR) for number in range(9)]
+    for one in made:
+        stores.forecasts.save(version, STORED, one)
+
+    def chosen(most: int, start: datetime = MONDAY) -> list[int]:
+        found = stores.forecasts.between(version, start, MONDAY + DAY, most=most)
+        return [made.index(next(f for f in made if f.cutoff == one.cutoff)) for one in found]
+
+    assert chosen(9) == list(range(9))
+    assert chosen(4) == [2, 5, 8]
+    assert chosen(1) == [8]
+    assert chosen(3, MONDAY + 5 * HOUR) == [4, 6, 8]
+    assert stores.forecasts.between(version, MONDAY - DAY, MONDAY - HOUR, most=4) == []
+
+
 def test_runs_are_thinned_to_the_hour_but_the_newest_stays(stores: AllStores) -> None:
     if stores.kind == "memory":
         return

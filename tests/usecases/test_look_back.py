@@ -15,7 +15,7 @@ from prescaler.adapters.memory import (
 )
 from prescaler.adapters.memory_demand import MemoryDemand
 from prescaler.core.errors import BadParameter
-from prescaler.core.forecast import Forecast
+from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.instants import from_epoch, to_epoch
 from prescaler.core.records import (
     HistoryVersion,
@@ -213,3 +213,23 @@ def test_stamps_are_those_of_the_span() -> None:
 
     assert int(found.stamps[0]) == to_epoch(MONDAY)
     assert len(found.stamps) == 12
+
+
+def test_before_the_first_live_forecast_a_backfill_speaks() -> None:
+    world = World()
+    walked = flat_forecast(
+        50.0, cutoff=MONDAY - HOUR - STEP, issued_at=MONDAY - HOUR, origin=Origin.BACKFILL
+    )
+    world.forecasts.save(world.version, STORED, walked)
+    later = replace(walked, cutoff=MONDAY + 2 * HOUR, issued_at=MONDAY + 2 * HOUR + STEP)
+    world.forecasts.save(world.version, STORED, later)
+    world.forecast(MONDAY + HOUR, 80.0)
+
+    found = world.chart(None, Question(span(3)), MONDAY + 3 * HOUR)["q0.5"]
+    issued = Question(span(1), as_of=MONDAY - timedelta(minutes=30))
+    unknown = Question(span(1), as_of=MONDAY - 2 * HOUR)
+
+    assert found[0] == 50.0
+    assert found[-1] == 80.0
+    assert world.chart(None, issued, MONDAY + 3 * HOUR)["q0.5"][0] == 50.0
+    assert world.chart(None, unknown, MONDAY + 3 * HOUR)["q0.5"][0] is None

@@ -21,6 +21,7 @@ from prescaler.core.errors import StoreDamaged
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.instants import floor_to
 from prescaler.core.records import HistoryVersion, RunStatus, Walk
+from prescaler.core.retention import thinned
 
 _ENGINE: Final = "engine"
 _WALK: Final = "walk"
@@ -84,19 +85,25 @@ class DatabaseForecasts:
         start: datetime,
         end: datetime,
         origin: Origin = Origin.LIVE,
+        most: int | None = None,
     ) -> Sequence[Forecast]:
         """Forecasts with a cutoff in [start, end), and the last one before, ascending."""
         run = t.forecast_run.c
         mine = sa.and_(run.version_id == version.id, run.origin == origin.value)
         last = sa.select(sa.func.max(run.cutoff)).where(mine, run.cutoff < start).scalar_subquery()
-        query = (
-            sa.select(run.cutoff, run.payload)
-            .where(mine, sa.or_(sa.between(run.cutoff, start, end), run.cutoff == last))
-            .where(run.cutoff < end)
-            .order_by(run.cutoff)
+        wanted = sa.and_(
+            mine,
+            sa.or_(sa.between(run.cutoff, start, end), run.cutoff == last),
+            run.cutoff < end,
         )
+        query = sa.select(run.cutoff, run.payload).order_by(run.cutoff)
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            if most is not None:
+                there = connection.scalars(
+                    sa.select(run.cutoff).where(wanted).order_by(run.cutoff)
+                ).all()
+                wanted = sa.and_(mine, run.cutoff.in_(thinned(there, most)))
+            rows = connection.execute(query.where(wanted)).all()
         return [_forecast(version, row.cutoff, row.payload, origin) for row in rows]
 
     def newest_cutoffs(self) -> Mapping[int, datetime]:
