@@ -257,9 +257,28 @@ def test_what_is_on_and_what_is_coming(writers: Served) -> None:
     coming = writers.get(f"{EVENTS}/upcoming").json()
     assert [e["name"] for e in coming["items"]] == ["of others", *["nightly"] * 7]
     assert coming["items"][2]["occurrence"]["start"] == plain(29)["start"]
+    assert coming["next"] is None
     end = format_instant(NOW + 24 * HOUR)
-    near = writers.client.get(f"{EVENTS}/upcoming?to={end}&limit=1", headers=WEB_WRITER).json()
-    assert ([e["name"] for e in near["items"]], near["total"]) == (["nightly"], 1)
+    near = writers.client.get(f"{EVENTS}/upcoming?to={end}", headers=WEB_WRITER).json()
+    assert [e["name"] for e in near["items"]] == ["nightly"]
+
+
+def test_what_is_coming_comes_in_pages_of_whole_instants(writers: Served) -> None:
+    created(writers, 3, name="a", rule="FREQ=DAILY")
+    created(writers, 3, name="b", rule="FREQ=DAILY")
+    created(writers, 30, name="c")
+    end = format_instant(NOW + 30 * 24 * HOUR)
+
+    seen: list[tuple[str, str]] = []
+    start = format_instant(NOW)
+    while start:
+        asked = f"{EVENTS}/upcoming?from={start}&to={end}&limit=5"
+        page = writers.get(asked).json()
+        seen += [(e["name"], e["occurrence"]["start"]) for e in page["items"]]
+        start = page["next"]
+
+    assert len(seen) == len(set(seen)) == 30 + 30 + 1
+    assert [at for _, at in seen] == sorted(at for _, at in seen)
 
 
 def test_a_preview_says_what_tonight_would_look_like_and_stores_nothing(writers: Served) -> None:

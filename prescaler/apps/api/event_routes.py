@@ -19,7 +19,7 @@ from prescaler.apps.api.event_shapes import (
 )
 from prescaler.apps.api.keys import Caller
 from prescaler.apps.api.planning import meant, planner, sees, visible_event
-from prescaler.apps.api.review_routes import Limit, To, etag, revision_in
+from prescaler.apps.api.review_routes import From, Limit, To, etag, revision_in
 from prescaler.apps.api.shapes import InstantText, audit_json
 from prescaler.core.errors import BadParameter
 from prescaler.core.event_book import acts_at, begins, occurrences
@@ -42,6 +42,7 @@ _AT_ONCE: Final = 500
 _MOST_PREVIEWED: Final = 50
 _COMING: Final = 10
 _WITHIN: Final = timedelta(days=7)
+_FIRST_LOOK: Final = timedelta(days=1)
 _YEAR: Final = timedelta(days=366)
 
 EventFields = Annotated[dict[str, Any], Body(json_schema_extra=EVENT_SCHEMA)]
@@ -88,20 +89,23 @@ def current_events(context: Context, caller: Reader) -> dict[str, Any]:
 
 @router.get("/upcoming")
 def upcoming_events(
-    context: Context,
-    caller: Reader,
-    to: To = None,
-    limit: Limit = 100,
+    context: Context, caller: Reader, to: To = None, limit: Limit = 100, first: From = None
 ) -> dict[str, Any]:
-    """What begins from now until `to` (a week ahead), every occurrence on its own."""
-    now = context.now()
-    end = to or now + _WITHIN
-    if end > now + _YEAR:
+    """What begins from now (or `from`) until `to` (a week later), every occurrence on its own.
+
+    A page ends with everything that begins at its last instant; `next` is the `from` of the one
+    behind it.
+    """
+    start = first or context.now()
+    end = to or start + _WITHIN
+    if end > context.now() + _YEAR:
         raise BadParameter("to: at most 366 days ahead")
-    found = [o for o in _acting(context, caller, now, end) if o.start > now]
+    found = _beginning(context, caller, start, end, limit)
+    last = found[limit - 1].start if len(found) > limit else end
+    shown = [one for one in found if one.start <= last]
     return {
-        "items": [_occurrence_json(context, caller, one) for one in found[:limit]],
-        "total": len(found),
+        "items": [_occurrence_json(context, caller, one) for one in shown],
+        "next": format_instant(found[len(shown)].start) if len(shown) < len(found) else None,
     }
 
 
@@ -240,6 +244,23 @@ def _acting(
     seen = {o.event.id: o.event for o in found}
     visible = {e.id for e in seen.values() if acts_at(e, now) and sees(context, caller, e)}
     return [o for o in found if o.event.id in visible and o.end > start and o.start < end]
+
+
+def _beginning(
+    context: ApiContext, caller: Caller, start: datetime, end: datetime, most: int
+) -> list[Occurrence]:
+    """Those that begin in [start, end); as far as it takes to find more than `most`.
+
+    Ten thousand daily events must not be laid out for a year to show the first hundred.
+    """
+    ahead, found = _FIRST_LOOK, list[Occurrence]()
+    while len(found) <= most:
+        until = min(end, start + ahead)
+        found = [o for o in _acting(context, caller, start, until) if o.start >= start]
+        if until == end:
+            break
+        ahead *= 4
+    return found
 
 
 def _visible(context: ApiContext, caller: Caller, asked: EventQuery) -> Iterator[PlannedEvent]:
