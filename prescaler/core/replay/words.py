@@ -73,6 +73,11 @@ def advice_words(advice: Advice, otherwise: Otherwise, present: Played) -> list[
 
 def _headline(advice: Advice, best: Judged) -> str:
     promise, what = advice.promise, told(best.setting)
+    if advice.verdict in _KEPT and not advice.kept:
+        return (
+            f"Not proven: {what} was the cheapest that kept {promise.text} on the first two "
+            "thirds, and broke it on the last."
+        )
     if advice.verdict is Verdict.PREDICTION_PAYS:
         return f"Prediction pays: {what} is the cheapest that keeps {promise.text}."
     if advice.verdict is Verdict.REACTIVE_IS_ENOUGH:
