@@ -1,6 +1,6 @@
 """How often a plan is enough: the maximum it serves beside the highest peak of its window.
 
-    python bench/plan_coverage.py TRACES [--days 14] [--out OUT]
+    python bench/plan_coverage.py TRACES [--days 5] [--out OUT]
 
 For each trace its last days are played as production does (a refit an hour, state carried on). Each
 forecast becomes plans by the real `plan`, at the cutoffs of the roll grid and at instants up to an
@@ -116,7 +116,7 @@ def main(arguments: list[str]) -> None:
     """Play every trace, print a row each and the mean gaps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("traces", type=Path)
-    parser.add_argument("--days", type=float, default=14.0)
+    parser.add_argument("--days", type=float, default=5.0)
     parser.add_argument("--only", default="")
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
     given = parser.parse_args(arguments)
