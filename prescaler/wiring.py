@@ -231,9 +231,10 @@ def dry_run_ports(settings: Settings, workload: Workload) -> ForecastPorts:
 
 def open_feed(section: FeedSection) -> Feed:
     """A calendar as it is fetched and taken over; nothing is asked yet."""
+    address = section.address
     place = Place(
         name=section.name,
-        url=section.url or "",
+        url=address or "",
         timeout=section.timeout,
         max_bytes=section.max_bytes,
         allow_http=section.allow_http,
@@ -243,7 +244,7 @@ def open_feed(section: FeedSection) -> Feed:
     source = CalendarSource(
         rules=section.rules(),
         format=section.format.value,
-        place=place if section.url is not None else None,
+        place=place if address is not None else None,
         file=Path(section.file) if section.file is not None else None,
         max_bytes=section.max_bytes,
     )

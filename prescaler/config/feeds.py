@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationError
 
 from prescaler.config.fields import AsTuple, Count, Duration, NotNegative, Section, SourceName, Zone
+from prescaler.config.secrets import MissingSecret, secret
 from prescaler.core.durations import format_duration, parse_duration
 from prescaler.core.errors import BadParameter
 from prescaler.core.event_records import FeedRules
@@ -106,7 +107,13 @@ class CalendarSection(Section):
 class FeedSection(CalendarSection):
     """One calendar of events, fetched on schedule by the leader."""
 
-    url: str | None = Field(None, max_length=2000, description="its address; or `file`")
+    url: str | None = Field(
+        None,
+        max_length=2000,
+        description="its address; one that contains a secret belongs into url_env or url_file",
+    )
+    url_env: str | None = Field(None, description="environment variable with its address")
+    url_file: str | None = Field(None, description="file with its address")
     file: str | None = Field(None, description="its path on every replica; or `url`")
     every: Duration = Field(parse_duration("15m"), description="fetched this often, at least 1m")
     allow_empty: bool = Field(
@@ -123,6 +130,17 @@ class FeedSection(CalendarSection):
         5 * 2**20, description="largest calendar that is taken"
     )
     timeout: Duration = Field(parse_duration("30s"), description="to its last byte")
+
+    @property
+    def address(self) -> str | None:
+        """Where it is fetched from; None: it is a file.
+
+        Raises:
+            MissingSecret: the variable or the file is not there, or empty.
+        """
+        if self.url is not None or self.file is not None:
+            return self.url
+        return secret(self.url_env, self.url_file)
 
 
 def import_rules(fields: Mapping[str, Any]) -> tuple[FeedFormat, FeedRules]:
@@ -166,10 +184,7 @@ def feed_problems(
 def _problems(
     feed: FeedSection, workloads: Collection[str]
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    if (feed.url is None) == (feed.file is None):
-        yield (), "give exactly one of url and file"
-    if feed.url is not None:
-        yield from _url_problems(feed, feed.url)
+    yield from _place_problems(feed)
     if feed.every < _SHORTEST_EVERY:
         yield ("every",), "must be at least 1m"
     if not timedelta(seconds=1) <= feed.timeout <= timedelta(minutes=5):
@@ -181,6 +196,17 @@ def _problems(
     for number, name in enumerate(feed.workloads):
         if name != "all" and name not in workloads:
             yield ("workloads", number), f"no workload {name!r} is configured"
+
+
+def _place_problems(feed: FeedSection) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    given = (feed.url, feed.url_env, feed.url_file, feed.file)
+    if sum(one is not None for one in given) != 1:
+        yield (), "give exactly one of url, url_env, url_file and file"
+    elif feed.file is None:
+        try:
+            yield from _url_problems(feed, feed.address or "")
+        except MissingSecret as error:
+            yield (), str(error)
 
 
 def _url_problems(feed: FeedSection, url: str) -> Iterator[tuple[tuple[str | int, ...], str]]:

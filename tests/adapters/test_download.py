@@ -63,7 +63,7 @@ def test_plain_http_is_refused_unless_it_is_meant() -> None:
         download(place("http://calendar.example/cup.ics", allow_http=False))
 
     assert str(caught.value) == (
-        "cup: http://calendar.example/cup.ics is plain http, which anybody on the way may change; "
+        "cup: http://calendar.example/... is plain http, which anybody on the way may change; "
         "use https, or set `allow_http: true` for this feed"
     )
 

@@ -262,6 +262,28 @@ def test_no_public_server_sends_us_to_a_private_address(
     assert (secret.asked, one.names) == (False, [])
 
 
+def test_an_address_with_a_secret_stays_out_of_file_log_and_status(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = {k: v for k, v in feed("").items() if k != "url"}
+    with server(says(b"", "Location: http:// x", status="302 Found")) as url:
+        monkeypatch.setenv("CUP", url.replace("cup.ics", "private-s3cret/basic.ics?token=s3cret"))
+        one = watching(serve, {**section, "url_env": "CUP"})
+        lines = one.fetch()
+
+        assert lines[0]["event"] == "feed_failed"
+        assert "s3cret" not in str(lines) + str(one.status)
+        monkeypatch.setenv("CUP", "https://calendar.example/private-s3cret/a b.ics")
+        (line,) = one.fetch(15 * MINUTE)
+        assert line["event"] == "feed_failed"
+        assert "s3cret" not in str(line)
+    monkeypatch.delenv("CUP")
+    with pytest.raises(Exception, match="CUP is empty or not set"):
+        serve(events={"feeds": [{**section, "url_env": "CUP"}]})
+    with pytest.raises(Exception, match="exactly one of url"):
+        serve(events={"feeds": [{**section, "url_env": "CUP", "file": "x.ics"}]})
+
+
 def test_plain_http_is_refused_when_the_file_is_read(serve: Serve) -> None:
     with pytest.raises(Exception, match="plain http"):
         serve(events={"feeds": [feed("http://calendar.example/cup.ics", allow_http=False)]})

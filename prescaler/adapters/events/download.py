@@ -128,7 +128,9 @@ class _Watchdog:
                     f"{self._place.name}: had not ended after {seconds:g} s; "
                     "raise `timeout` if it is meant to be that slow"
                 ) from error
-            what = " ".join(str(error).split())[:200] or type(error).__name__
+            unfit = isinstance(error, http.client.InvalidURL)  # its text is the address itself
+            text = "its address contains what no address may" if unfit else str(error)
+            what = " ".join(text.split())[:200] or type(error).__name__
             raise FeedUnreachable(f"{self._place.name}: {what}") from error
 
     def _bite(self) -> None:
@@ -167,17 +169,22 @@ def _checked(place: Place, url: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise FeedUnreachable(f"{place.name}: {url[:200]!r} is no address: {error}") from error
+        raise FeedUnreachable(f"{place.name}: its address is no address: {error}") from error
     if parts.scheme not in _PORTS or not parts.hostname or port == 0:
-        raise FeedForbidden(f"{place.name}: {url[:200]!r} is no https address")
+        raise FeedForbidden(f"{place.name}: {_shown(parts)!r} is no https address")
     if parts.scheme == "http" and not place.allow_http:
         raise FeedForbidden(
-            f"{place.name}: {url[:200]} is plain http, which anybody on the way may change; "
+            f"{place.name}: {_shown(parts)} is plain http, which anybody on the way may change; "
             "use https, or set `allow_http: true` for this feed"
         )
     if parts.username is not None or parts.password is not None:
         raise FeedForbidden(f"{place.name}: the address contains a user or a password")
     return parts
+
+
+def _shown(parts: SplitResult) -> str:
+    """An address for others to read: calendars carry their secrets in path and query."""
+    return f"{parts.scheme}://{(parts.hostname or '')[:100]}{'/...' if parts.path else ''}"
 
 
 def _connected(place: Place, parts: SplitResult, watchdog: _Watchdog) -> socket.socket:
