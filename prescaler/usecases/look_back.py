@@ -201,6 +201,7 @@ def _said(
     effects: of planned events, which lift the quantiles.
     """
     chosen = _newest(forecasts, stamps, asked.lead)
+    acting = [(one, to_epoch(one.begins), to_epoch(one.fades_until)) for one in effects]
     table = np.full((len(stamps), len(QUANTILES)), np.nan)
     ordinary, naive = np.full(len(stamps), np.nan), np.full(len(stamps), np.nan)
     for number in np.unique(chosen[chosen >= 0]).tolist():
@@ -208,7 +209,7 @@ def _said(
         row = (stamps[at] - to_epoch(forecast.first_valid_at)) // _seconds(forecast.step)
         values = forecast.values[row].astype(np.float64)
         ordinary[at], naive[at] = values[:, MEDIAN], forecast.naive[row]
-        table[at] = _lifted(effects, stamps[at], asked.span.step, values, forecast.cutoff)
+        table[at] = _lifted(acting, stamps[at], asked.span.step, values, forecast.cutoff)
     ordinary[ordinary == table[:, MEDIAN]] = np.nan
     columns = {f"q{q}": table[:, i] for q, i in zip(SHOWN, _INDEX, strict=True)}
     return {**columns, "ordinary": ordinary, "naive": naive}
@@ -225,29 +226,22 @@ def _newest(forecasts: Sequence[Forecast], stamps: IntArray, lead: timedelta) ->
 
 
 def _lifted(
-    effects: Sequence[EventEffect],
+    acting: Sequence[tuple[EventEffect, int, int]],
     stamps: IntArray,
     step: timedelta,
     values: FloatArray,
     cutoff: datetime,
 ) -> FloatArray:
-    """[N, Q] quantiles with the events that act at these instants."""
-    near = [
-        (effect, low, high)
-        for effect in effects
-        for low, high in [
-            np.searchsorted(stamps, [to_epoch(effect.begins), to_epoch(effect.fades_until)])
-        ]
-        if low < high
-    ]
-    if not near:
-        return values
+    """[N, Q] quantiles with the events that act at these instants, each in [begins, ends)."""
+    near = [one for one in acting if one[1] <= stamps[-1] and one[2] > stamps[0]]
     busy = np.zeros(len(stamps), dtype=bool)
-    for _, low, high in near:
-        busy[low:high] = True
+    for _, begins, ends in near:
+        busy |= (stamps >= begins) & (stamps < ends)
+    if not busy.any():
+        return values
     at = stamps[busy]
-    acting = [effect for effect, _, _ in near]
-    values[busy] = with_events(acting, at, at + _seconds(step), values[busy], cutoff)
+    effects = [effect for effect, _, _ in near]
+    values[busy] = with_events(effects, at, at + _seconds(step), values[busy], cutoff)
     return values
 
 
