@@ -382,7 +382,7 @@ def test_a_file_that_is_wrong_comes_back_and_says_why(
 
 def test_files_are_taken_in_with_a_token_the_scope_and_a_bound(writer: Served) -> None:
     assert hand_in(writer, token="0" * 64).status_code == 403
-    large = {"file": ("big.ics", b"x" * 2_000_001, "text/calendar")}
+    large = {"file": ("big.ics", b"x" * 500_001, "text/calendar")}
     body = {**IMPORT, "token": token(writer)}
     assert writer.client.post("/event-import", data=body, files=large).status_code == 400
     empty = {"file": ("", b"", "application/octet-stream")}
@@ -391,3 +391,21 @@ def test_files_are_taken_in_with_a_token_the_scope_and_a_bound(writer: Served) -
     assert hand_in(writer).status_code == 403
     assert writer.client.get("/event-import").status_code == 403
     assert "Import a calendar" not in text(writer, "/events")
+
+
+def test_a_large_file_survives_its_second_step(writer: Served) -> None:
+    head, one = (
+        CALENDAR.split("BEGIN:VEVENT", maxsplit=1)[0],
+        CALENDAR.split("PRODID:-//test//EN\n")[1],
+    )
+    one = one.split("END:VCALENDAR")[0].replace("SUMMARY", f"DESCRIPTION:{'x' * 60}\nSUMMARY")
+    many = "".join(one.replace("final@", f"final-{number}@") for number in range(1800))
+    content = f"{head}{many}END:VCALENDAR\n"
+    body = {**IMPORT, "token": token(writer), "content": content, "sure": "yes", "reason": "cup"}
+    empty = {"file": ("", b"", "application/octet-stream")}
+
+    answer = writer.client.post("/event-import", data=body, files=empty, follow_redirects=False)
+
+    assert 350_000 < len(content) < 500_000
+    assert answer.status_code == 303, answer.text[:500]
+    assert len(writer.stores.events.acting_from(NOW)) == 1800

@@ -22,7 +22,9 @@ from prescaler.usecases.import_events import ImportRecord
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-_LARGEST: Final = 2_000_000
+_LARGEST: Final = 500_000
+"""Bytes. The second step sends the text again as a field, of which 1 MB is read."""
+
 _LISTED: Final = 100
 
 FORMATS: Final[Mapping[str, FeedFormat]] = {
@@ -47,7 +49,7 @@ class ImportForm(BaseModel):
     length: str = Field("", max_length=20)
     only: str = Field("", max_length=500)
     reason: str = Field("", max_length=2000)
-    content: str = Field("", max_length=_LARGEST)
+    content: str = Field("", max_length=2 * _LARGEST)
     token: str = Field("", max_length=200)
     file: UploadFile | None = None
     sure: str = Field("", max_length=5)
@@ -59,7 +61,7 @@ async def _handed_in(filled: Annotated[ImportForm, Form()]) -> ImportForm:
         return filled
     raw = await filled.file.read(_LARGEST + 1)
     if len(raw) > _LARGEST:
-        raise BadParameter("the file is larger than 2 MB; use prescaler events import")
+        raise BadParameter("the file is larger than 500 kB; use prescaler events import")
     ending = filled.file.filename.rpartition(".")[2].lower()
     form = {"yml": "yaml", "ical": "ics"}.get(ending, ending)
     return filled.model_copy(
