@@ -26,6 +26,7 @@ def _environment() -> Environment:
         loader=PackageLoader("prescaler.apps.pages"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -70,6 +71,12 @@ def chart_folder() -> str | None:
 
 
 _ENVIRONMENT: Final = _environment()
+
+
+def compile_templates() -> None:
+    """Compile every template once a process, before somebody waits for the first page."""
+    for name in _ENVIRONMENT.list_templates():
+        _ENVIRONMENT.get_template(name)
 
 
 def page(

@@ -21,7 +21,7 @@ from prescaler.apps.pages import (
     workload_tabs,
 )
 from prescaler.apps.pages.gate import error_page
-from prescaler.apps.pages.render import STATIC
+from prescaler.apps.pages.render import STATIC, compile_templates
 
 _ROUTERS = (
     sign_in,
@@ -51,6 +51,7 @@ class _Static(StaticFiles):
 
 def include_pages(app: FastAPI) -> None:
     """Add the pages to the application behind the API's routes."""
+    compile_templates()
     for module in _ROUTERS:
         app.include_router(module.router)
     app.mount("/static", _Static(directory=STATIC))
