@@ -15,6 +15,7 @@ from prescaler.apps.api.app import everything
 from prescaler.apps.api.context import ApiContext
 from prescaler.apps.api.keys import KeyRing
 from prescaler.apps.api.metric import Doorkeeper
+from prescaler.apps.cli.options import ERR, OUT
 from prescaler.apps.keeper import Keeper
 from prescaler.config import load_settings
 from prescaler.core.forecast import Forecast
@@ -136,3 +137,10 @@ def served(serve: Serve) -> Served:
     found = serve()
     found.store()
     return found
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal on which no table breaks its cells; the console has read COLUMNS long before."""
+    for console in (OUT, ERR):
+        monkeypatch.setattr(console, "_width", 300)

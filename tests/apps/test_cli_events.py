@@ -24,10 +24,9 @@ TONIGHT = ("--start", "2026-11-23 21:00", "--for", "2h", "-w", "web", "--kind", 
 
 
 @pytest.fixture
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wide: None) -> Iterator[Stores]:
     for name in ("READ", "WEB", "ADMIN"):
         monkeypatch.setenv(f"KEY_{name}", f"{name.lower()}-key-0123456789")
-    monkeypatch.setenv("COLUMNS", "250")
     path = tmp_path / "prescaler.yaml"
     monkeypatch.setenv("PRESCALER_CONFIG", str(path))
     monkeypatch.setattr(SystemClock, "now", lambda _: NOW)
