@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ NOW = MONDAY + timedelta(hours=1)
 READ, WEB_ONLY, ADMIN = "read-key-0123456789", "web-key-0123456789", "admin-key-0123456789"
 HEAD = {"X-API-Key": READ}
 AS_ADMIN = {"X-API-Key": ADMIN}
+WRITE = {"X-API-Key": "write-key-0123456789"}
+WEB_WRITER = {"X-API-Key": "web-write-key-0123456789"}
 
 
 def configuration(folder: Path, **changes: Any) -> dict[str, Any]:
@@ -144,3 +147,46 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal on which no table breaks its cells; the console has read COLUMNS long before."""
     for console in (OUT, ERR):
         monkeypatch.setattr(console, "_width", 300)
+
+
+def signed_in(served: Served, key: str) -> bool:
+    """Whether a key opens the pages."""
+    answer = served.client.post("/sign-in", data={"key": key}, follow_redirects=False)
+    return answer.status_code == HTTPStatus.SEE_OTHER
+
+
+@pytest.fixture
+def reader(served: Served) -> Served:
+    """Somebody with a key of scope read."""
+    assert signed_in(served, READ)
+    return served
+
+
+@pytest.fixture
+def admin(served: Served) -> Served:
+    """Somebody with a key of scope admin."""
+    assert signed_in(served, ADMIN)
+    return served
+
+
+@pytest.fixture
+def writers(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Served:
+    """Keys of scope write: one for everything, one for `web` alone."""
+    monkeypatch.setenv("KEY_WRITE", WRITE["X-API-Key"])
+    monkeypatch.setenv("KEY_WEB_WRITE", WEB_WRITER["X-API-Key"])
+    found = serve(
+        keys=[
+            {"name": "keda", "value_env": "KEY_READ"},
+            {"name": "web-only", "value_env": "KEY_WEB", "workloads": ["web"]},
+            {"name": "ada", "scope": "admin", "value_env": "KEY_ADMIN"},
+            {"name": "grace", "scope": "write", "value_env": "KEY_WRITE"},
+            {
+                "name": "web-team",
+                "scope": "write",
+                "value_env": "KEY_WEB_WRITE",
+                "workloads": ["web"],
+            },
+        ]
+    )
+    found.store()
+    return found

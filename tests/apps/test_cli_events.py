@@ -16,8 +16,8 @@ from prescaler.config import load_settings
 from prescaler.core.records import Outcome, RunStatus
 from prescaler.wiring import Stores, open_stores, upgrade_schema
 from tests.apps.conftest import NOW, configuration
-from tests.apps.test_event_api import CALENDAR
 from tests.support.builders import forecast
+from tests.support.planning import CALENDAR
 
 Run = Callable[..., tuple[int, str, str]]
 TONIGHT = ("--start", "2026-11-23 21:00", "--for", "2h", "-w", "web", "--kind", "football")

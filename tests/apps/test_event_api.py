@@ -1,7 +1,6 @@
 """Planned events over HTTP."""
 
 import json
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,61 +10,18 @@ from prescaler.core.event_records import EventWrite
 from prescaler.core.event_text import from_plain
 from prescaler.core.instants import format_instant
 from prescaler.core.records import AuditEntry
-from tests.apps.conftest import ADMIN, AS_ADMIN, NOW, WEB_ONLY, Serve, Served, workload
-
-EVENTS = "/api/v1/events"
-HOUR = timedelta(hours=1)
-WRITE = {"X-API-Key": "write-key-0123456789"}
-WEB_WRITER = {"X-API-Key": "web-write-key-0123456789"}
-
-
-def plain(hours: float = 5, **fields: Any) -> dict[str, Any]:
-    """Two hours, so many hours from now, twice the demand of `web`."""
-    start = NOW + hours * HOUR
-    return {
-        "name": "Semi-final",
-        "kind": "football",
-        "start": format_instant(start),
-        "end": format_instant(start + 2 * HOUR),
-        "timezone": "Europe/Paris",
-        "workloads": ["web"],
-        "factor": 2.0,
-        **fields,
-    }
-
-
-@pytest.fixture
-def writers(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Served:
-    """Keys of scope write: one for everything, one for `web` alone."""
-    monkeypatch.setenv("KEY_WRITE", WRITE["X-API-Key"])
-    monkeypatch.setenv("KEY_WEB_WRITE", WEB_WRITER["X-API-Key"])
-    found = serve(
-        keys=[
-            {"name": "keda", "value_env": "KEY_READ"},
-            {"name": "web-only", "value_env": "KEY_WEB", "workloads": ["web"]},
-            {"name": "ada", "scope": "admin", "value_env": "KEY_ADMIN"},
-            {"name": "grace", "scope": "write", "value_env": "KEY_WRITE"},
-            {
-                "name": "web-team",
-                "scope": "write",
-                "value_env": "KEY_WEB_WRITE",
-                "workloads": ["web"],
-            },
-        ]
-    )
-    found.store()
-    return found
-
-
-def post(served: Served, body: Any, head: dict[str, str] = WRITE, path: str = EVENTS) -> Any:
-    return served.client.post(path, json=body, headers=head)
-
-
-def created(served: Served, hours: float = 5, **fields: Any) -> dict[str, Any]:
-    answer = post(served, plain(hours, **fields))
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+from tests.apps.conftest import (
+    ADMIN,
+    AS_ADMIN,
+    NOW,
+    WEB_ONLY,
+    WEB_WRITER,
+    WRITE,
+    Serve,
+    Served,
+    workload,
+)
+from tests.support.planning import EVENTS, HOUR, created, plain, post
 
 
 def test_an_event_is_planned_served_and_audited(writers: Served) -> None:
@@ -351,94 +307,6 @@ def test_many_events_are_stored_all_or_none(writers: Served) -> None:
     done = post(writers, {"events": good, "reason": "season"}, path=f"{EVENTS}/bulk").json()
     assert (done["created"], [e["revision"] for e in done["items"]]) == (3, [1, 1, 1])
     assert len(writers.get(EVENTS).json()["items"]) == 3
-
-
-CALENDAR = """BEGIN:VCALENDAR
-VERSION:2.0
-PRODID:-//cup//EN
-BEGIN:VEVENT
-UID:a@cup
-SUMMARY:Semi-final
-DTSTART;TZID=Europe/Paris:20261124T210000
-DTEND;TZID=Europe/Paris:20261124T230000
-END:VEVENT
-END:VCALENDAR
-"""
-
-
-def upload(served: Served, content: str | bytes, kind: str, query: str = "") -> Any:
-    head = {**WRITE, "Content-Type": kind}
-    return served.client.post(f"{EVENTS}/bulk?{query}", content=content, headers=head)
-
-
-def test_an_ics_file_is_taken_in_once(writers: Served) -> None:
-    query = "name=cup&kind=football&workloads=web&factor=1.5"
-    first = upload(writers, CALENDAR, "text/calendar; charset=utf-8", query)
-    again = upload(writers, CALENDAR, "text/calendar", query)
-    moved = upload(writers, CALENDAR.replace("T21", "T20"), "text/calendar", query)
-
-    assert (first.status_code, first.json()["created"]) == (200, 1)
-    (event,) = first.json()["items"]
-    assert (event["start"], event["timezone"]) == ("2026-11-24T20:00:00Z", "Europe/Paris")
-    assert (event["factor"], event["source"]) == (1.5, "import:cup")
-    assert (again.json()["created"], again.json()["same"]) == (0, 1)
-    assert (moved.json()["changed"], moved.json()["items"][0]["revision"]) == (1, 2)
-
-
-def test_tables_and_lists_are_taken_in(writers: Served) -> None:
-    rows = "name,kind,start,end,stage\nFinal,football,2026-12-01T20:00Z,2026-12-01T22:00Z,final\n"
-    table = upload(writers, rows, "text/csv", "workloads=all&factor=2")
-    text = "events: [{name: Sale, start: '2026-12-02T10:00Z', end: '2026-12-02T12:00Z'}]"
-    listed = upload(writers, text, "application/yaml", "labels=team=player&min_pods=9")
-
-    assert table.json()["items"][0]["labels"] == {"stage": "final"}
-    assert listed.json()["items"][0]["workloads"] == {"names": [], "labels": {"team": "player"}}
-    assert listed.json()["items"][0]["min_pods"] == 9
-
-
-@pytest.mark.parametrize(
-    ("content", "kind", "query", "code", "words"),
-    [
-        ("<!doctype html><html>", "text/calendar", "workloads=all", 400, "is an HTML page"),
-        (CALENDAR[:-20], "text/calendar", "workloads=all", 400, "cut off"),
-        (CALENDAR, "text/calendar", "", 400, "selects nothing"),
-        (CALENDAR, "text/calendar", "workloads=wbe", 400, "did you mean 'web'"),
-        (CALENDAR, "text/calendar", "workloads=all&workloads=web", 400, "stands alone"),
-        (CALENDAR, "text/calendar", "workloads=all&timezone=Mars", 400, "timezone"),
-        (CALENDAR, "text/calendar", "workloads=all&ramp_before=soon", 400, "ramp_before"),
-        (CALENDAR, "text/calendar", f"workloads=all&name={'n' * 45}", 400, "at most 40"),
-        (CALENDAR, "text/calendar", "workloads=all&labels=team", 400, "key=value"),
-        (CALENDAR, "text/calendar", "colour=red", 400, "colour"),
-        (CALENDAR, "image/png", "workloads=all", 415, "text/calendar"),
-        ("name,start\n", "text/csv", "workloads=all", 400, "column end"),
-        ("{]", "application/json", "", 400, "JSON"),
-        ("[" * 100_000, "application/json", "", 400, ""),
-        ('{"events": 1}', "application/json", "", 400, "events"),
-        ('{"events": [], "colour": 1}', "application/json", "", 400, "colour"),
-        (b"\xff\xfe", "text/csv", "workloads=all", 400, "UTF-8"),
-    ],
-)
-def test_a_bad_file_changes_nothing_and_says_why(
-    writers: Served, content: str, kind: str, query: str, code: int, words: str
-) -> None:
-    answer = upload(writers, content, kind, query)
-
-    assert answer.status_code == code
-    assert words in answer.json()["detail"]
-    assert writers.get(EVENTS).json()["items"] == []
-
-
-def test_ten_thousand_events_are_taken_and_one_more_is_not(writers: Served) -> None:
-    head = "name,kind,start,end,workloads\n"
-    rows = [f"n{n},k,2026-12-01T20:00Z,2026-12-01T22:00Z,web\n" for n in range(10_001)]
-
-    too_many = upload(writers, head + "".join(rows), "text/csv")
-    assert too_many.status_code == 413
-    assert "more than 10000 events" in too_many.json()["detail"]
-
-    done = upload(writers, head + "".join(rows[:-1]), "text/csv").json()
-    assert (done["created"], len(done["items"])) == (10_000, 500)
-    assert len(writers.get(f"{EVENTS}?limit=500").json()["items"]) == 500
 
 
 @pytest.mark.parametrize(

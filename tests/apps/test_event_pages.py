@@ -15,7 +15,7 @@ from prescaler.core.instants import format_instant
 from prescaler.core.planned import Effect, PlannedEvent, Selection
 from prescaler.core.records import AuditEntry, LoggedDecision
 from tests.apps.conftest import ADMIN, NOW, READ, WEB_ONLY, Serve, Served, workload
-from tests.apps.test_pages import HOSTILE, enter, text, token
+from tests.support.browsing import HOSTILE, enter, text, token
 from tests.support.builders import MINUTE, series
 
 HOUR = timedelta(hours=1)

@@ -10,7 +10,7 @@ from prescaler.adapters.database.replicas import DatabaseReplicas
 from prescaler.apps.heartbeat import Heartbeat
 from prescaler.core.errors import StoreUnreachable
 from tests.apps.conftest import READ, Served
-from tests.apps.test_pages import enter, text
+from tests.support.browsing import enter, text
 
 LISTEN = "127.0.0.1:8080"
 MINUTE = timedelta(minutes=1)

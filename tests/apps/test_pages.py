@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from prescaler.core.control import Control, GuardTrip
 from prescaler.core.records import AuditEntry, Outcome, RunStatus, SourceFailure
 from prescaler.usecases.log_decisions import log_decisions
 from tests.apps.conftest import ADMIN, NOW, READ, WEB_ONLY, Serve, Served, workload
+from tests.support.browsing import HOSTILE, act, enter, text, token
 from tests.support.builders import MINUTE, series
 
 PAGES = (
@@ -29,42 +29,6 @@ PAGES = (
     "/replays",
     "/audit",
 )
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-
-
-def enter(served: Served, key: str, **more: Any) -> Any:
-    return served.client.post("/sign-in", data={"key": key, **more}, follow_redirects=False)
-
-
-@pytest.fixture
-def reader(served: Served) -> Served:
-    """Somebody with a key of scope read."""
-    assert enter(served, READ).status_code == 303
-    return served
-
-
-@pytest.fixture
-def admin(served: Served) -> Served:
-    """Somebody with a key of scope admin."""
-    assert enter(served, ADMIN).status_code == 303
-    return served
-
-
-def token(served: Served) -> str:
-    found = re.search(r'name="token" value="([0-9a-f]+)"', served.client.get("/").text)
-    assert found is not None
-    return found[1]
-
-
-def act(served: Served, action: str, **fields: Any) -> Any:
-    body = {"token": token(served), "action": action, "reason": "match night", **fields}
-    return served.client.post("/workloads/web/control", data=body, follow_redirects=False)
-
-
-def text(served: Served, path: str) -> str:
-    answer = served.client.get(path)
-    assert answer.status_code == 200, answer.text
-    return answer.text
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -519,25 +483,3 @@ def test_a_guard_is_cleared_from_the_page_and_through_the_api(admin: Served) -> 
         assert admin.stores.controls.get(version.workload).guard is None
         assert "Clear the guard" not in text(admin, "/workloads/web")
     assert admin.client.delete("/api/v1/workloads/web/guard?reason=x").status_code == 403
-
-
-def test_a_chart_of_a_span_has_an_address(reader: Served) -> None:
-    html = text(
-        reader,
-        "/workloads/web?from=2026-11-20T10:00:00Z&to=2026-11-21T10:00:00Z"
-        "&as_of=2026-11-20T08:00:00Z",
-    )
-
-    assert 'data-from="2026-11-20T10:00:00Z" data-to="2026-11-21T10:00:00Z"' in html
-    assert 'data-issued="2026-11-20T08:00:00Z"' in html
-    turned = text(reader, "/workloads/web?from=2026-11-22T10:00:00Z&to=2026-11-21T10:00:00Z")
-    assert 'data-from="" data-to=""' in turned
-    assert reader.client.get("/workloads/web?from=yesterday").status_code == 400
-
-
-def test_pods_of_the_past_come_from_the_source_or_say_why_not(reader: Served) -> None:
-    found = reader.get("/api/v1/workloads/web/pods?step=5m").json()
-
-    assert found["why"] == "the pods of this workload are not observed"
-    assert set(found["columns"]) == {"running", "ready"}
-    assert reader.get("/api/v1/workloads/web/pods?step=0s").status_code == 400

@@ -11,7 +11,7 @@ from prescaler.apps.pages.replay_sketches import days_sketch, frontier_sketch
 from prescaler.apps.pages.words import share
 from prescaler.core.jobs import Job, JobKind, JobState
 from tests.apps.conftest import ADMIN, NOW, READ, WEB_ONLY, Served
-from tests.apps.test_pages import enter, text, token
+from tests.support.browsing import enter, text, token
 from tests.support.builders import PARIS
 from tests.support.replayed import kept, stored
 

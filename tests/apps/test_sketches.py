@@ -14,8 +14,8 @@ from prescaler.apps.pages.trend import trends
 from prescaler.apps.pages.words import number, pod_count
 from prescaler.core.uplift import UpliftModel
 from tests.apps.conftest import READ, WEB_ONLY, Served
-from tests.apps.test_pages import enter, text
 from tests.apps.test_trust_api import scored
+from tests.support.browsing import enter, text
 from tests.support.builders import DAY, MONDAY, PARIS
 from tests.support.crowds import Night, crowd, history
 

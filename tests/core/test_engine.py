@@ -1,51 +1,28 @@
 """The engine on histories of every kind: a forecast or a named reason."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 
-from prescaler.core.arrays import FloatArray
-from prescaler.core.day_table import DayTable
-from prescaler.core.engine import ModelState, Outlook, refit, roll
-from prescaler.core.errors import ForecasterFailed, ForecastError, TooLittleHistory
+from prescaler.core.engine import ModelState, refit, roll
+from prescaler.core.errors import ForecasterFailed, TooLittleHistory
 from prescaler.core.forecast import Basis
-from prescaler.core.forecasters import NAIVE, POOL, Parameters
-from prescaler.core.forecasters.base import NothingToLearn
+from prescaler.core.forecasters import NAIVE, POOL
 from prescaler.core.history import History
-from prescaler.core.leads import reaches
 from prescaler.core.quantiles import MEDIAN, QUANTILES
-from prescaler.core.scales import DemandScale
 from prescaler.core.series import Series
-from prescaler.core.trial import predict, run_trial
 from tests.support.builders import DAY, MINUTE, MONDAY, PARIS, STEP, daily_demand, series
-
-H = 120
-FIFTY_HOURS = timedelta(hours=50)
-BOTH_DAYS = pytest.mark.parametrize("horizon", [H, 600])
-
-
-def history(values: FloatArray, start: datetime = MONDAY, ahead: int = 600) -> History:
-    return History.of(series(values, start), PARIS, ahead)
-
-
-def outlook_of(known: History, horizon: int = H) -> Outlook:
-    return roll(refit(known, horizon), known, horizon)
-
-
-def assert_sound(outlook: Outlook, horizon: int = H) -> None:
-    assert outlook.values.shape == (horizon, len(QUANTILES))
-    assert np.isfinite(outlook.values).all()
-    assert (outlook.values >= 0).all()
-    assert (np.diff(outlook.values, axis=1) >= 0).all()
-    assert outlook.peak_ratio.shape == outlook.naive.shape == (horizon,)
-    assert (outlook.peak_ratio >= 1).all()
-    assert np.isfinite(outlook.naive).all()
-
-
-def error_of(said: FloatArray, truth: FloatArray) -> float:
-    return float(np.abs(said - truth).mean() / truth.mean())
+from tests.support.engines import (
+    BOTH_DAYS,
+    FIFTY_HOURS,
+    H,
+    assert_sound,
+    error_of,
+    history,
+    outlook_of,
+)
 
 
 def test_a_daily_rhythm_is_forecast_far_better_than_naive() -> None:
@@ -243,61 +220,6 @@ def test_leads_beyond_two_days_are_no_worse_than_the_second_day() -> None:
     assert error_of(said[576:], truth[576:]) < 1.5 * error_of(said[288:576], truth[288:576])
 
 
-@dataclass(frozen=True)
-class Failing(NothingToLearn):
-    """A forecaster that cannot learn from this history."""
-
-    error: ForecastError
-    name: str = "failing"
-    plain: bool = True
-    memory_days: int = 1
-
-    def fit(self, table: DayTable) -> Parameters:
-        raise self.error
-
-    def curve(self, table: DayTable, parameters: Parameters) -> FloatArray:
-        raise AssertionError("it was never fitted")
-
-
-REFUSALS = pytest.mark.parametrize(
-    "error", [TooLittleHistory("two weeks are needed"), ForecasterFailed("cannot fit")]
-)
-
-
-@REFUSALS
-def test_without_any_forecaster_it_is_a_named_error(error: ForecastError) -> None:
-    with pytest.raises(ForecasterFailed, match="no forecaster could be fitted"):
-        refit(history(daily_demand(10)), H, pool=(Failing(error), Failing(error, "other")))
-
-
-@REFUSALS
-def test_one_that_cannot_be_fitted_is_left_out(error: ForecastError) -> None:
-    known = history(daily_demand(10))
-    pool = (*POOL, Failing(error))
-
-    state = refit(known, H, pool=pool)
-
-    np.testing.assert_array_equal(roll(state, known, H, pool).values, outlook_of(known).values)
-
-
-def test_a_state_of_another_pool_does_not_suit() -> None:
-    known = history(daily_demand(10))
-    state = refit(known, H)
-
-    with pytest.raises(ForecasterFailed, match="does not have"):
-        roll(state, known, H, POOL[1:])
-
-
-def test_a_state_whose_parameters_are_lost_does_not_suit() -> None:
-    known = history(daily_demand(10))
-    state = refit(known, H)
-    (part,) = state.reaches
-    lost = replace(part, learnt=replace(part.learnt, parameters={}))
-
-    with pytest.raises(ForecasterFailed, match="does not suit this history"):
-        roll(replace(state, reaches=(lost,)), known, H)
-
-
 @BOTH_DAYS
 def test_weights_explain_themselves(horizon: int) -> None:
     outlook = outlook_of(history(daily_demand(15)), horizon)
@@ -408,80 +330,6 @@ def test_growth_is_followed(growth: float, days_later: float, lead: int) -> None
     said = outlook_of(history(values).until(now), 288).values[:lead, MEDIAN]
 
     assert error_of(said, values[now : now + lead]) < 0.15
-
-
-@dataclass(frozen=True)
-class Exploding(NothingToLearn):
-    """A forecaster that says the same enormous demand for ever."""
-
-    name: str = "exploding"
-    plain: bool = True
-    memory_days: int = 1
-
-    def curve(self, table: DayTable, parameters: Parameters) -> FloatArray:
-        return np.full((len(table.rows), table.slots), 40.0)
-
-
-def test_an_expert_that_explodes_is_cut_at_three_times_the_highest() -> None:
-    known = history(daily_demand(10))
-    scale, reach = DemandScale.of(known.demand), reaches(STEP, H)[0]
-
-    trial, learnt = run_trial(known, scale, reach, (Exploding(),))
-    said = predict(known, scale, reach, learnt, (Exploding(),))
-
-    for predicted in (trial.predicted, said):
-        assert np.isfinite(predicted).all()
-        assert predicted.max() == pytest.approx(3 * known.demand.max())
-
-
-@pytest.mark.parametrize("seed", [0, 4, 5])
-def test_an_expert_that_explodes_moves_nothing(seed: int) -> None:
-    known = history(daily_demand(14, seed))
-    pool = (*POOL, Exploding())
-
-    outlook = roll(refit(known, 288, pool=pool), known, 288, pool)
-
-    usual = outlook_of(known, 288)
-    np.testing.assert_allclose(
-        outlook.values[:, MEDIAN], usual.values[:, MEDIAN], rtol=0.05, atol=0.5
-    )
-
-
-def test_a_refit_learns_from_how_the_last_forecast_turned_out() -> None:
-    values = daily_demand(15)
-    values[14 * 288 :] *= 3.0
-    first = refit(history(values[: 14 * 288]), H)
-
-    second = refit(history(values[: 14 * 288 + H]), H, first)
-
-    assert np.all(second.watch.width[:, MEDIAN + 1 :] > 0)
-    assert not refit(history(values[: 14 * 288 + H]), H + 1, first).watch.width.any()
-
-
-@pytest.mark.parametrize(
-    ("factor", "points", "seen"), [(3, 3, True), (0.3, 9, True), (3, 2, False), (1, 11, False)]
-)
-def test_demand_that_leaves_what_was_said_for_a_while_has_drifted(
-    factor: float, points: int, seen: bool
-) -> None:
-    values = daily_demand(15)[: 14 * 288 + points]
-    values[14 * 288 :] *= factor
-    state = refit(history(values[: 14 * 288]), H)
-
-    assert state.drifted(history(values)) is seen
-
-
-def test_holes_burst_and_an_older_history_are_no_drift() -> None:
-    values = daily_demand(15)[: 14 * 288 + 6]
-    state = refit(history(values[: 14 * 288]), H)
-    burst, hole = values.copy(), values.copy()
-    burst[[-1, -2, -4]] *= 3
-    hole[-3:] = np.nan
-
-    assert not state.drifted(history(burst))
-    assert not state.drifted(history(hole))
-    assert not state.drifted(history(values[: 13 * 288]))
-    assert not state.drifted(history(values[-6:], MONDAY + 30 * DAY))
 
 
 def test_history_shows_only_the_past() -> None:
