@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import yaml
 
+from prescaler.apps.demo.children import end
 from prescaler.apps.demo.traffic import Played
 from prescaler.core.synthetic import FULL_TIME, KICK_OFF, MATCH_DAYS
 
@@ -24,10 +25,11 @@ _EVERY: Final = "1h"
 
 
 def plan_evenings(folder: Path, config: Path, played: Sequence[Played]) -> bool:
-    """Put the match evenings of synthetic traffic into the calendar; false where there are none."""
+    """Put the match evenings of synthetic traffic into the calendar; false where that failed.
+
+    played: of which at least one has match evenings.
+    """
     crowded = [one for one in played if one.matches]
-    if not crowded:
-        return False
     path = folder / "matches.yaml"
     path.write_text(yaml.safe_dump({"events": [_evening(crowded)]}, sort_keys=False), "utf-8")
     reason = "the demonstration's own match evenings"
@@ -71,12 +73,7 @@ def looking_back(folder: Path, config: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            walk.send_signal(signal.SIGINT)
-            try:
-                walk.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                walk.kill()
-                walk.wait()
+            end(walk, signal.SIGINT)
 
 
 def _prescaler(command: Sequence[str], config: Path) -> list[str]:

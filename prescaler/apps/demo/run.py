@@ -24,6 +24,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from prescaler.apps.demo.afterwards import looking_back, plan_evenings
+from prescaler.apps.demo.children import end
 from prescaler.apps.demo.prometheus import DemoPrometheus, query
 from prescaler.apps.demo.traffic import HISTORY, Played, from_trace, generated, has_clock_change
 from prescaler.core.durations import format_duration
@@ -200,12 +201,7 @@ def _prescaler(folder: Path, config: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            server.send_signal(signal.SIGTERM)
-            try:
-                server.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            end(server, signal.SIGTERM)
 
 
 def _first_answers(
@@ -286,8 +282,13 @@ def _stay(console: Console, folder: Path, config: Path, played: Sequence[Played]
     stop: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda caught, _: stop.append(caught))
-    if plan_evenings(folder, config, played):
-        console.print("the match evenings stand in the calendar: prescaler learns from past ones")
+    if any(one.matches for one in played):
+        planned = plan_evenings(folder, config, played)
+        console.print(
+            "the match evenings stand in the calendar: prescaler learns from past ones"
+            if planned
+            else f"the match evenings could not be put into the calendar; see {folder}/matches.log"
+        )
     console.print("the forecasts of the last 3 days are worked out meanwhile, for the pages")
     console.print("running; Ctrl-C ends everything")
     with looking_back(folder, config):
