@@ -18,7 +18,8 @@ from prescaler.core.instants import to_epoch
 from prescaler.core.lead_time import raise_at
 from prescaler.core.plan import plan, require
 from prescaler.core.policy import Policy, StartTime
-from prescaler.core.replay.simulate import Delays, Kind, Metric, Outcome, Scaling, simulate
+from prescaler.core.replay.scaling import Delays, Kind, Metric, Outcome, Scaling
+from prescaler.core.replay.simulate import simulate
 from tests.support.builders import forecast, lead_time, policy
 
 TICK = timedelta(seconds=15)

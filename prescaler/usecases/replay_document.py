@@ -17,7 +17,7 @@ from prescaler.core.replay.curves import drawing_step, dropped_at, stamps_of, th
 from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Setting
 from prescaler.core.replay.measures import EVENT, ORDINARY, Measures
 from prescaler.core.replay.objects import Place, changes, object_for, settings_for
-from prescaler.core.replay.simulate import TICK
+from prescaler.core.replay.scaling import TICK
 from prescaler.core.replay.words import advice_words, told
 from prescaler.usecases.replay_period import Compared, Replay
 

@@ -21,7 +21,7 @@ from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Ground, Setting
 from prescaler.core.replay.load import AFTER_EVENT, BEFORE_EVENT, lay_out
 from prescaler.core.replay.measures import Prices
 from prescaler.core.replay.promise import Promise
-from prescaler.core.replay.simulate import TICK, Behavior, Delays, Direction, Scaling
+from prescaler.core.replay.scaling import TICK, Behavior, Delays, Direction, Scaling
 from prescaler.core.replay.track import Said, declared_floors, track
 from prescaler.core.replay.words import Otherwise
 from prescaler.core.series import Series, coarsen

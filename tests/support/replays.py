@@ -13,7 +13,7 @@ from prescaler.core.replay.arms import Played
 from prescaler.core.replay.ground import Arm, Ground, Setting
 from prescaler.core.replay.load import Load, lay_out
 from prescaler.core.replay.measures import FIELDS, AtStart, Tally
-from prescaler.core.replay.simulate import Delays, Scaling
+from prescaler.core.replay.scaling import Delays, Scaling
 from prescaler.core.series import Series
 from tests.support import builders as make
 

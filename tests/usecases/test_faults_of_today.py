@@ -27,7 +27,8 @@ from prescaler.core.lead_time import next_raise
 from prescaler.core.planned import Effect, PlannedEvent, Selection
 from prescaler.core.policy import Policy, Tolerance
 from prescaler.core.records import HistoryVersion, PodCount, ServingState
-from prescaler.core.replay.simulate import Delays, Kind, Metric, Outcome, Scaling, simulate
+from prescaler.core.replay.scaling import Delays, Kind, Metric, Outcome, Scaling
+from prescaler.core.replay.simulate import simulate
 from prescaler.core.scaledobject import ReactiveSource, Variant, scaled_object
 from prescaler.usecases.refresh_serving import ServingPorts, refresh_serving
 from prescaler.usecases.serve_metric import Served, ServingTable

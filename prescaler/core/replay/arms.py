@@ -31,7 +31,8 @@ from prescaler.core.replay.measures import (
     tally,
 )
 from prescaler.core.replay.rivals import cron_pods, today_pods
-from prescaler.core.replay.simulate import TICK, Kind, Metric, Outcome, simulate
+from prescaler.core.replay.scaling import TICK, Kind, Metric, Outcome
+from prescaler.core.replay.simulate import simulate
 
 _MINUTE: Final = timedelta(minutes=1)
 _WEEK: Final = timedelta(weeks=1)

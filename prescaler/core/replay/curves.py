@@ -7,7 +7,7 @@ import numpy as np
 
 from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.replay.load import Load
-from prescaler.core.replay.simulate import TICK
+from prescaler.core.replay.scaling import TICK
 
 _MOST_POINTS: Final = 2000
 _STEPS: Final = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 180, 360))

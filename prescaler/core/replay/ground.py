@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from prescaler.core.planned import Occurrence
 from prescaler.core.policy import Policy
 from prescaler.core.replay.load import Load
-from prescaler.core.replay.simulate import Delays, Scaling
+from prescaler.core.replay.scaling import Delays, Scaling
 from prescaler.core.replay.track import Track
 from prescaler.core.series import Series
 

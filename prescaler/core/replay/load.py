@@ -11,7 +11,7 @@ from prescaler.core.arrays import BoolArray, FloatArray, IntArray
 from prescaler.core.errors import TooLittleHistory
 from prescaler.core.instants import to_epoch
 from prescaler.core.planned import Occurrence
-from prescaler.core.replay.simulate import TICK
+from prescaler.core.replay.scaling import TICK
 from prescaler.core.series import Series
 
 _RATE_TICKS: Final = 4

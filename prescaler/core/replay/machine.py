@@ -15,7 +15,7 @@ from prescaler.core.policy import PolicyType, ScalingPolicy
 from prescaler.core.replay.cluster import NODES, READY, Floor, Plant, empty_floor, needed_nodes
 from prescaler.core.replay.controller import Hpa, Memory, Metrics, proposal
 from prescaler.core.replay.loop import Pace, compiled
-from prescaler.core.replay.simulate import Behavior, Delays, Metric, Outcome, Scaling
+from prescaler.core.replay.scaling import Behavior, Delays, Metric, Outcome, Scaling
 
 _DRAWS: Final = 1 << 14
 _LONGEST_START: Final = 4.0

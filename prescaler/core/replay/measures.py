@@ -12,7 +12,7 @@ from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.instants import to_epoch
 from prescaler.core.planned import Occurrence
 from prescaler.core.replay.load import Load
-from prescaler.core.replay.simulate import TICK, Outcome
+from prescaler.core.replay.scaling import TICK, Outcome
 
 FIELDS: Final = (
     "ticks",

@@ -15,7 +15,7 @@ from prescaler.core.replay.ground import Arm, Ground, Setting
 from prescaler.core.replay.load import Load
 from prescaler.core.replay.measures import Prices
 from prescaler.core.replay.rivals import cron_pods, today_pods
-from prescaler.core.replay.simulate import Delays, Kind
+from prescaler.core.replay.scaling import Delays, Kind
 from prescaler.core.replay.track import track
 from prescaler.core.series import Series
 from tests.support.replays import BEGIN, CAPACITY, MINUTE, ground, load, reactive, series

@@ -13,7 +13,7 @@ from prescaler.core.hpa import desired_pods, smallest_reachable
 from prescaler.core.policy import PolicyType, ScalingPolicy, Tolerance
 from prescaler.core.replay.controller import Hpa, Memory, proposal, smallest_reached, sync
 from prescaler.core.replay.machine import hpa_numbers, memory_of, metric_numbers
-from prescaler.core.replay.simulate import Behavior, Direction, Kind, Metric, Scaling, Select
+from prescaler.core.replay.scaling import Behavior, Direction, Kind, Metric, Scaling, Select
 
 NONE = timedelta(0)
 SECONDS_15 = timedelta(seconds=15)

@@ -21,7 +21,7 @@ from prescaler.core.replay.measures import (
     tally,
 )
 from prescaler.core.replay.promise import Promise
-from prescaler.core.replay.simulate import Outcome
+from prescaler.core.replay.scaling import Outcome
 from prescaler.core.series import Series, coarsen
 from tests.support.replays import BEGIN, CAPACITY, HOUR, MATCH, MINUTE, load, series
 

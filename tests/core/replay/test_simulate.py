@@ -20,15 +20,8 @@ from prescaler.core.replay.machine import (
     plant_numbers,
     start,
 )
-from prescaler.core.replay.simulate import (
-    Behavior,
-    Delays,
-    Kind,
-    Metric,
-    Outcome,
-    Scaling,
-    simulate,
-)
+from prescaler.core.replay.scaling import Behavior, Delays, Kind, Metric, Outcome, Scaling
+from prescaler.core.replay.simulate import simulate
 
 AT_ONCE = timedelta(0)
 MINUTE = timedelta(minutes=1)
