@@ -1,6 +1,6 @@
 """The calendars that planned events come from, as they stand in the file."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationError
 
 from prescaler.config.fields import AsTuple, Count, Duration, NotNegative, Section, SourceName, Zone
+from prescaler.config.partial import Complaint, answered
 from prescaler.config.secrets import MissingSecret, secret
 from prescaler.core.durations import format_duration, parse_duration
 from prescaler.core.errors import BadParameter
@@ -167,38 +168,51 @@ class EventsSection(Section):
     feeds: Annotated[tuple[FeedSection, ...], AsTuple] = Field((), description="calendars")
 
 
-def feed_problems(
-    feeds: tuple[FeedSection, ...], workloads: Collection[str]
-) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def feed_problems(feeds: Sequence[FeedSection], workloads: Collection[str]) -> Iterator[Complaint]:
     """What no single field can know."""
     names: set[str] = set()
     for number, feed in enumerate(feeds):
-        path = ("events", "feeds", number)
-        if feed.name in names:
-            yield (*path, "name"), f"the name {feed.name!r} is taken by another feed"
-        names.add(feed.name)
-        for key, text in _problems(feed, workloads):
-            yield (*path, *key), text
+        for rule in (_every, _timeout, _selection, _place_problems):
+            yield from _inside(number, answered(rule, feed))
+        yield from _inside(number, answered(_name_taken, feed, names))
+        yield from _inside(number, answered(_unknown_workloads, feed, workloads))
 
 
-def _problems(
-    feed: FeedSection, workloads: Collection[str]
-) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    yield from _place_problems(feed)
+def _inside(number: int, complaints: Iterator[Complaint]) -> Iterator[Complaint]:
+    for path, text in complaints:
+        yield ("events", "feeds", number, *path), text
+
+
+def _name_taken(feed: FeedSection, names: set[str]) -> Iterator[Complaint]:
+    if feed.name in names:
+        yield ("name",), f"the name {feed.name!r} is taken by another feed"
+    names.add(feed.name)
+
+
+def _every(feed: FeedSection) -> Iterator[Complaint]:
     if feed.every < _SHORTEST_EVERY:
         yield ("every",), "must be at least 1m"
+
+
+def _timeout(feed: FeedSection) -> Iterator[Complaint]:
     if not timedelta(seconds=1) <= feed.timeout <= timedelta(minutes=5):
         yield ("timeout",), "must lie between 1s and 5m"
+
+
+def _selection(feed: FeedSection) -> Iterator[Complaint]:
     if not feed.workloads and not feed.labels:
         yield ("workloads",), 'selects nothing; write "all", names, or labels'
     if "all" in feed.workloads and len(feed.workloads) > 1:
         yield ("workloads",), '"all" stands alone'
+
+
+def _unknown_workloads(feed: FeedSection, workloads: Collection[str]) -> Iterator[Complaint]:
     for number, name in enumerate(feed.workloads):
         if name != "all" and name not in workloads:
             yield ("workloads", number), f"no workload {name!r} is configured"
 
 
-def _place_problems(feed: FeedSection) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _place_problems(feed: FeedSection) -> Iterator[Complaint]:
     given = (feed.url, feed.url_env, feed.url_file, feed.file)
     if sum(one is not None for one in given) != 1:
         yield (), "give exactly one of url, url_env, url_file and file"
@@ -209,7 +223,7 @@ def _place_problems(feed: FeedSection) -> Iterator[tuple[tuple[str | int, ...], 
             yield (), str(error)
 
 
-def _url_problems(feed: FeedSection, url: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _url_problems(feed: FeedSection, url: str) -> Iterator[Complaint]:
     try:
         parts = urlsplit(url)
         host = parts.hostname

@@ -2,7 +2,7 @@
 
 import difflib
 from datetime import time, timedelta
-from typing import Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -13,12 +13,23 @@ from prescaler.core.errors import BadParameter
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
+class UnsoundField(AttributeError):
+    """A field is read that was refused; config/partial.py says where such sections come from."""
+
+
 class Section(BaseModel):
     """A mapping of the file: unknown keys are errors, values are not bent into shape."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True
     )
+
+    if not TYPE_CHECKING:  # a checker would take any name for a field
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).model_fields:
+                raise UnsoundField(name)
+            return super().__getattr__(name)
 
 
 def _duration(value: Any) -> timedelta:

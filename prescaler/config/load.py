@@ -1,20 +1,17 @@
 """From files to settings: read, merge, check everything, and say every problem at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from prescaler.config.checks import (
-    duplicate_names,
-    retention_problems,
-    strange_siblings,
-    workload_problems,
-)
+from prescaler.config.checks import between_workloads, retention_problems, workload_problems
 from prescaler.config.convert import to_workload
 from prescaler.config.feeds import feed_problems
+from prescaler.config.fields import Section, UnsoundField
 from prescaler.config.mend import validated
-from prescaler.config.models import FileSection, KeySection, WorkloadSection
+from prescaler.config.models import FileSection, KeySection, StoreSection, WorkloadSection
+from prescaler.config.partial import Complaint, answered
 from prescaler.config.problems import InvalidConfiguration, Problem
 from prescaler.config.secrets import MissingSecret, secret
 from prescaler.config.settings import Key, Settings, StoreUrls
@@ -45,32 +42,27 @@ def load_settings(path: Path, *, with_keys: bool = True) -> Settings:
     document = read_yaml(path)
     if not isinstance(document.content, dict):
         text = "holds no mapping of keys; docs/configuration.md has an example"
-        raise InvalidConfiguration([Problem(str(path), None, "", text)])
+        raise InvalidConfiguration([Problem(str(path), None, "", text), *document.problems])
     reading = _Reading(document, document.content)
     top = reading.top_level()
-    reading.problems += [
-        Problem(str(path), document.line_of(place), dotted(place), text)
-        for place, text in (retention_problems(top.retention) if top else ())
-    ]
     written, files = reading.written_workloads()
     workloads = reading.workloads(written, top)
-    if top is not None:
-        store, keys = reading.store(top), reading.keys(top) if with_keys else ()
-        reading.check_feeds(top, workloads)
-        if store is not None and not reading.problems:
-            return Settings(
-                prometheus=dict(top.prometheus),
-                store=store,
-                server=top.server,
-                workers=top.scheduler.workers,
-                keys=keys,
-                workloads=workloads,
-                retention=Retention(**dict(top.retention)),
-                files=(path, *files, *_key_files(top)),
-                includes=top.include,
-                feeds=top.events.feeds,
-            )
-    raise InvalidConfiguration(reading.problems)
+    store, keys = reading.store(top), reading.keys(top) if with_keys else ()
+    reading.feeds(top, written)
+    if reading.found or store is None:
+        raise InvalidConfiguration(list(reading.found))
+    return Settings(
+        prometheus=dict(top.prometheus),
+        store=store,
+        server=top.server,
+        workers=top.scheduler.workers,
+        keys=keys,
+        workloads=workloads,
+        retention=Retention(**dict(top.retention)),
+        files=(path, *files, *_key_files(top)),
+        includes=top.include,
+        feeds=top.events.feeds,
+    )
 
 
 class _Reading:
@@ -79,16 +71,15 @@ class _Reading:
     def __init__(self, document: Document, content: dict[str, Any]) -> None:
         self.document = document
         self.content = content
-        self.problems: list[Problem] = []
+        self.found: dict[Problem, KeyPath] = dict.fromkeys(document.problems, ())
         defaults = content.get("defaults")
         self.defaults = defaults if isinstance(defaults, dict) else {}
 
-    def top_level(self) -> FileSection | None:
-        """Everything but the workloads."""
+    def top_level(self) -> FileSection:
+        """Everything but the workloads, as far as it is sound."""
         content = {key: value for key, value in self.content.items() if key != "workloads"}
         section, complaints = validated(FileSection, content)
-        for path, text in complaints:
-            self._problem(text, path)
+        self._complain([*complaints, *answered(_retention, section)])
         return section
 
     def written_workloads(self) -> tuple[list[_Written], list[Path]]:
@@ -103,68 +94,65 @@ class _Reading:
                 written += self._included(path)
         return written, files
 
-    def workloads(
-        self, written: Sequence[_Written], top: FileSection | None
-    ) -> tuple[Workload, ...]:
-        """The workloads that are right in themselves; problems noted for the others."""
-        sections: list[tuple[_Written, WorkloadSection]] = []
+    def workloads(self, written: Sequence[_Written], top: FileSection) -> tuple[Workload, ...]:
+        """The workloads; none where one of them has a problem."""
+        self._defaults()
+        sources, sections = _sources(top), []
+        sound = True
         for one in written:
             section, complaints = validated(WorkloadSection, _merged(self.defaults, one.content))
+            complaints += workload_problems(section, sources)
             for path, text in complaints:
                 self._workload_problem(text, one, path)
-            sections += [(one, section)] if section is not None else []
-        sources = set(top.prometheus) if top else None
-        sound = []
-        for one, section in sections:
-            found = list(workload_problems(section, sources))
-            for path, text in found:
-                self._workload_problem(text, one, path)
-            sound += [] if found else [section]
-        listed = [section for _, section in sections]
-        for number, path, text in [*duplicate_names(listed), *strange_siblings(listed)]:
-            self._workload_problem(text, sections[number][0], path)
-        return tuple(to_workload(section) for section in sound)
+            sections.append(section)
+            sound = sound and not complaints
+        for number, path, text in between_workloads(sections):
+            self._workload_problem(text, written[number], path)
+        return tuple(to_workload(section) for section in sections) if sound else ()
 
     def store(self, top: FileSection) -> StoreUrls | None:
-        """The addresses of the database."""
-        section = top.store
-        given = [v for v in (section.url, section.url_env, section.url_file) if v is not None]
-        if len(given) != 1:
-            self._problem("give exactly one of url_env, url_file, url", ("store",))
-            return None
-        if section.url is not None and not section.url.startswith("sqlite:"):
-            text = "an address with credentials belongs into url_env or url_file"
-            self._problem(text, ("store", "url"))
+        """The addresses of the database; None where they cannot be had."""
         try:
-            main = section.url or secret(section.url_env, section.url_file)
-            direct = secret(section.direct_url_env, None) if section.direct_url_env else main
+            return self._store(top.store)
+        except UnsoundField:
+            return None
         except MissingSecret as error:
             self._problem(str(error), ("store",))
             return None
-        return StoreUrls(main, direct)
 
     def keys(self, top: FileSection) -> tuple[Key, ...]:
-        """The API's keys with their values."""
-        found, names = [], set()
-        for number, section in enumerate(top.keys):
-            if section.name in names:
-                self._problem(f"the key name {section.name!r} stands twice", ("keys", number))
-            names.add(section.name)
+        """The API's keys with their values; none where they cannot be had."""
+        found, names = [], set[str]()
+        try:
+            listed = top.keys
+        except UnsoundField:
+            return ()
+        for number, section in enumerate(listed):
+            self._complain(answered(_key_name_taken, section, names), ("keys", number))
             found.append(Key(section, self._key_values(section, ("keys", number))))
         return tuple(found)
 
-    def check_feeds(self, top: FileSection, workloads: Sequence[Workload]) -> None:
+    def feeds(self, top: FileSection, written: Sequence[_Written]) -> None:
         """The calendars of events."""
-        names = {name for w in workloads for name in (w.name, *w.aliases)}
-        for path, text in feed_problems(top.events.feeds, names):
-            self._problem(text, path)
+        self._complain(answered(_feed_problems, top, _all_names(written)))
+
+    def _store(self, section: StoreSection) -> StoreUrls | None:
+        url, direct = section.url, section.direct_url_env
+        if not self._one_of(section, ("url_env", "url_file", "url"), ("store",)):
+            return None
+        if url is not None and not url.startswith("sqlite:"):
+            text = "an address with credentials belongs into url_env or url_file"
+            self._problem(text, ("store", "url"))
+        main = url or secret(section.url_env, section.url_file)
+        return StoreUrls(main, secret(direct, None) if direct else main)
 
     def _key_values(self, section: KeySection, path: KeyPath) -> tuple[str, ...]:
-        if (section.value_env is None) == (section.value_file is None):
-            self._problem("give exactly one of value_env and value_file", path)
-            return ()
         try:
+            if not self._one_of(section, ("value_env", "value_file"), path):
+                return ()
             values = tuple(secret(section.value_env, section.value_file).split())
+        except UnsoundField:
+            return ()
         except MissingSecret as error:
             self._problem(str(error), path)
             return ()
@@ -172,12 +160,26 @@ class _Reading:
             self._problem(f"a key has at least {_SHORTEST_KEY} characters", path)
         return values
 
+    def _one_of(self, section: Section, names: Sequence[str], path: KeyPath) -> bool:
+        """Whether exactly one is given; a complaint below, as of a wrong key, says it already."""
+        given = [name for name in names if getattr(section, name) is not None]
+        if len(given) != 1 and not any(place[: len(path)] == path for place in self.found.values()):
+            self._problem(f"give exactly one of {', '.join(names)}", path)
+        return len(given) == 1
+
+    def _defaults(self) -> None:
+        """What is wrong in the defaults whatever the workloads add; they may be without some."""
+        _, complaints = validated(WorkloadSection, self.defaults)
+        written = [one for one in complaints if _stands_in(self.defaults, one[0])]
+        self._complain(written, ("defaults",))
+
     def _included(self, path: Path) -> list[_Written]:
         try:
             document = read_yaml(path)
         except InvalidConfiguration as error:
-            self.problems += error.problems
+            self._note(error.problems)
             return []
+        self._note(document.problems)
         if isinstance(document.content, dict) and set(document.content) == {"workloads"}:
             return self._listed_in(document)
         self._problem("an included file holds `workloads:` and nothing else", (), document)
@@ -203,11 +205,45 @@ class _Reading:
             return
         self._problem(text, (*one.path, *path), one.document)
 
+    def _note(self, problems: Iterable[Problem]) -> None:
+        self.found |= dict.fromkeys(problems, ())
+
+    def _complain(self, complaints: Iterable[Complaint], path: KeyPath = ()) -> None:
+        for place, text in complaints:
+            self._problem(text, (*path, *place))
+
     def _problem(self, text: str, path: KeyPath, document: Document | None = None) -> None:
         where = document or self.document
         problem = Problem(where.file, where.line_of(path), dotted(path), text)
-        if problem not in self.problems:
-            self.problems.append(problem)
+        self.found.setdefault(problem, path)
+
+
+def _retention(top: FileSection) -> Iterator[Complaint]:
+    return retention_problems(top.retention)
+
+
+def _feed_problems(top: FileSection, names: set[str]) -> Iterator[Complaint]:
+    return feed_problems(top.events.feeds, names)
+
+
+def _key_name_taken(section: KeySection, names: set[str]) -> Iterator[Complaint]:
+    if section.name in names:
+        yield ("name",), f"the key name {section.name!r} stands twice"
+    names.add(section.name)
+
+
+def _sources(top: FileSection) -> set[str] | None:
+    """The names of the sources; None where they cannot be known."""
+    try:
+        return set(top.prometheus)
+    except UnsoundField:
+        return None
+
+
+def _all_names(written: Sequence[_Written]) -> set[str]:
+    """Names and aliases of every workload, also of those that have problems."""
+    found = ([one.content.get("name"), *_as_list(one.content.get("aliases"))] for one in written)
+    return {name for names in found for name in names if isinstance(name, str)}
 
 
 def _key_files(top: FileSection) -> list[Path]:

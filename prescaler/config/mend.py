@@ -3,13 +3,14 @@
 import difflib
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from prescaler.config.fields import Section
+from prescaler.config.partial import Complaint, partial
 from prescaler.config.yaml_file import KeyPath
 
-_ATTEMPTS: Final = 6
 _SECRET_KEYS: Final = frozenset({"value", "password", "token", "bearer", "secret"})
 
 _WANTED: Final = {
@@ -22,59 +23,26 @@ _WANTED: Final = {
     "model_type": "a mapping",
 }
 
-
-Complaint: TypeAlias = tuple[KeyPath, str]
-
-_Model = TypeVar("_Model", bound=BaseModel)
+_Section = TypeVar("_Section", bound=Section)
 
 
 def validated(
-    model: type[_Model], content: Mapping[str, Any]
-) -> tuple[_Model | None, list[Complaint]]:
-    """The model as far as it can be had, and every complaint.
-
-    What is wrong is left out and the rest validated again, so that rules between fields can
-    complain in the same breath. None where something that must be there is wrong.
-    """
-    complaints: list[Complaint] = []
-    rest: Any = content
-    for _ in range(_ATTEMPTS):
-        try:
-            return model.model_validate(rest), complaints
-        except ValidationError as error:
-            complaints = complaints or list(_complaints(error, model))
-            for path in sorted(_to_drop(error), key=str, reverse=True):
-                if not path:
-                    return None, complaints
-                rest = _without(rest, path)
-    return None, complaints
-
-
-def _to_drop(error: ValidationError) -> set[KeyPath]:
-    """What is wrong; where something is missing, that which misses it."""
-    return {
-        found["loc"][:-1] if found["type"] == "missing" else found["loc"]
-        for found in error.errors(include_url=False)
-    }
-
-
-def _without(content: Any, path: KeyPath) -> Any:
-    """A copy of nested mappings and lists without what stands at a path."""
-    key, inner = path[0], path[1:]
-    if isinstance(content, dict) and key in content:
-        if inner:
-            return {**content, key: _without(content[key], inner)}
-        return {k: v for k, v in content.items() if k != key}
-    if isinstance(content, list | tuple) and isinstance(key, int) and key < len(content):
-        kept = [_without(content[key], inner)] if inner else []
-        return [*content[:key], *kept, *content[key + 1 :]]
-    return content
+    model: type[_Section], content: Mapping[str, Any]
+) -> tuple[_Section, list[Complaint]]:
+    """The section, and every complaint; with complaints, the section as far as it is sound."""
+    try:
+        return model.model_validate(content), []
+    except ValidationError as error:
+        return partial(model, content), list(_complaints(error, model))
 
 
 def _complaints(error: ValidationError, model: type[BaseModel]) -> Iterator[Complaint]:
-    for found in error.errors(include_url=False):
+    errors = error.errors(include_url=False)
+    for found in errors:
         path: KeyPath = found["loc"]
-        yield path, _text(model, path, found)
+        echo = found["type"] == "too_short" and any(path == one["loc"][:-1] for one in errors)
+        if not echo:  # of a list whose only entry was refused
+            yield path, _text(model, path, found)
 
 
 def _text(model: type[BaseModel], path: KeyPath, found: Any) -> str:

@@ -209,7 +209,9 @@ class ForecastSection(Section):
         "UTC", validate_default=True, description="civil time of the daily and weekly shape"
     )
     country: str | None = Field(
-        None, pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$", description="for holidays, ISO 3166 as in FR"
+        None,
+        pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$",
+        description="for holidays, ISO 3166 as in FR or DE-BY",
     )
 
 

@@ -6,6 +6,7 @@ number 1170. Duplicate keys are refused: the one that loses would be lost in sil
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -31,11 +32,12 @@ _BOOLEAN: Final = {
 
 @dataclass(frozen=True)
 class Document:
-    """One file's content, and the line on which each key path begins."""
+    """One file's content, the line on which each key path begins, and keys that stand twice."""
 
     file: str
     content: Any
     lines: dict[KeyPath, int]
+    problems: Sequence[Problem] = ()
 
     def line_of(self, path: KeyPath) -> int | None:
         """The line of a path, or of its nearest parent that is written down."""
@@ -49,7 +51,7 @@ def read_yaml(path: Path) -> Document:
     """Read one file.
 
     Raises:
-        InvalidConfiguration: not there, not readable, too large, no YAML, or a key stands twice.
+        InvalidConfiguration: not there, not readable, too large, no YAML, or too much of it.
     """
     try:
         if path.stat().st_size > _LARGEST_FILE:
@@ -68,9 +70,7 @@ def read_yaml(path: Path) -> Document:
         raise InvalidConfiguration([_syntax_problem(path, error)]) from error
     builder = _Builder(str(path))
     content = builder.build(root, ()) if root is not None else None
-    if builder.problems:
-        raise InvalidConfiguration(builder.problems)
-    return Document(str(path), content, builder.lines)
+    return Document(str(path), content, builder.lines, tuple(builder.problems))
 
 
 def _depth(text: str) -> int:

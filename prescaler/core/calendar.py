@@ -72,16 +72,19 @@ def is_holiday(day: date, country: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _holidays(country: str, year: int) -> frozenset[date]:
-    try:
-        return frozenset(holidays.country_holidays(country, years=year))
-    except NotImplementedError as error:
-        raise UnknownCountry(country) from error
+    return frozenset(_tables(country, year))
 
 
 @lru_cache(maxsize=64)
 def _weekend(country: str) -> frozenset[int]:
+    return frozenset(_tables(country).weekend)
+
+
+def _tables(country: str, year: int | None = None) -> holidays.HolidayBase:
+    """The days of a country, or of a part of one: FR, DE-BY (ISO 3166-2)."""
+    whole, _, part = country.partition("-")
     try:
-        return frozenset(holidays.country_holidays(country).weekend)
+        return holidays.country_holidays(whole, subdiv=part or None, years=year)
     except NotImplementedError as error:
         raise UnknownCountry(country) from error
 

@@ -297,7 +297,7 @@ class UnknownCountry(BadParameter):
     def __init__(self, country: str) -> None:
         super().__init__(
             f"no public holidays are known for country {country!r}; "
-            "write an ISO 3166 code in capitals such as FR, or leave it out"
+            "write an ISO 3166 code in capitals such as FR or DE-BY, or leave it out"
         )
 
 

@@ -151,6 +151,8 @@ def test_cutting_out_leaves_every_instant_outside_as_it_was(
         (date(2026, 7, 14), "DE", False),
         (date(2026, 7, 14), None, False),
         (date(2026, 7, 18), "FR", True),  # a Saturday
+        (date(2026, 1, 6), "DE-BY", True),  # a Tuesday: Epiphany, in Bavaria
+        (date(2026, 1, 6), "DE", False),
         (date(2026, 7, 18), None, True),
         (date(2026, 7, 17), "AE", False),  # Fridays became working days there in 2022
         (date(2026, 7, 17), "EG", True),  # and are days off there
