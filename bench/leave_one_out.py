@@ -3,8 +3,9 @@
     python bench/leave_one_out.py TRACES --out OUT [--cutoffs 24]
 
 The pooled prior is derived anew from the other traces. Every constant below is tried at its other
-values (one at a time, the rest at their defaults); for each trace the setting that is best on the
-others is taken, and the trace is scored with it: day grid, a refit at each cutoff.
+values (one at a time, the rest at their defaults). Then for each trace every constant is set to the
+value that is best on the other traces, all of them at once, and the trace is scored with that: day
+grid, a refit at each cutoff.
 """
 
 import argparse
@@ -30,6 +31,8 @@ from prescaler.core.scores import cases_of, score
 
 HISTORY = timedelta(days=56)
 BUCKETS = ("15m", "1h", "6h", "24h")
+SHIPPED = "as shipped"
+WITHOUT = "all constants without the trace"
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,11 @@ def variants() -> list[Setting]:
     return [Setting(), *found]
 
 
-def apply(setting: Setting) -> None:
-    """Set a constant in this process only."""
-    if setting.name:
+def apply(*settings: Setting) -> None:
+    """Set constants in this process only."""
+    for setting in settings:
+        if not setting.name:
+            continue
         module = importlib.import_module(f"prescaler.core.{setting.module}")
         if not hasattr(module, setting.name):
             raise AttributeError(f"{setting.module} has no {setting.name}")
@@ -94,54 +99,51 @@ def scored(trace: Trace, cutoffs: int, prior: CorrectionPrior) -> list[tuple[str
 
 
 def rows(
-    traces: list[Trace], setting: Setting, cutoffs: int, priors: dict[str, CorrectionPrior]
+    traces: Sequence[Trace],
+    settings: Sequence[Setting],
+    cutoffs: int,
+    priors: dict[str, CorrectionPrior],
+    label: str,
 ) -> Iterator[dict[str, Any]]:
-    """Scores of all traces with one setting, in processes that know nothing else."""
+    """Scores of traces with some settings, in processes that know nothing else."""
     with ProcessPoolExecutor(
-        2, mp_context=get_context("spawn"), initializer=apply, initargs=(setting,)
+        2, mp_context=get_context("spawn"), initializer=apply, initargs=tuple(settings)
     ) as pool:
         jobs = {t.name: pool.submit(scored, t, cutoffs, priors[t.name]) for t in traces}
         for name, job in jobs.items():
             for bucket, error, wql in job.result():
-                yield {
-                    "setting": str(setting),
-                    "trace": name,
-                    "bucket": bucket,
-                    "error": error,
-                    "wql": wql,
-                }
+                found = {"setting": label, "trace": name, "bucket": bucket}
+                yield {**found, "error": error, "wql": wql}
 
 
-def chosen_without(frame: pd.DataFrame, trace: str) -> str:
-    """The setting that is best on all other traces, error and WQL of all buckets alike."""
-    others = frame[(frame["trace"] != trace) & (frame["setting"] != "default, own prior")]
+def chosen_without(frame: pd.DataFrame, trace: str) -> list[Setting]:
+    """Of every constant the value that is best on the other traces, error and WQL alike."""
+    others = frame[frame["trace"] != trace]
     logs = np.log(np.maximum(others[["error", "wql"]], 1e-3)).mean(axis=1)
-    return str(logs.groupby(others["setting"]).mean().idxmin())
+    level = logs.groupby(others["setting"]).mean()
+    best: dict[tuple[str, str], Setting] = {}
+    for setting in variants():
+        rival = best.get((setting.module, setting.name), Setting())
+        if level[str(setting)] < level[str(rival)]:
+            best[setting.module, setting.name] = setting
+    return list(best.values())
 
 
-def summary(frame: pd.DataFrame) -> str:
+def summary(frame: pd.DataFrame, chosen: dict[str, list[Setting]]) -> str:
     """Three rows: as shipped, prior left out, everything chosen without the trace."""
-    names = list(dict.fromkeys(frame["trace"]))
-    chosen = {name: chosen_without(frame, name) for name in names}
-    kinds = {
-        "as shipped": dict.fromkeys(names, "default, own prior"),
-        "prior without the trace": dict.fromkeys(names, "default"),
-        "everything without the trace": chosen,
-    }
     lines = ["| constants | error 15m / 1h / 6h / 24h | worst | WQL |", "|---|---|---|---|"]
-    for kind, setting in kinds.items():
-        here = frame[
-            [setting[t] == s for t, s in zip(frame["trace"], frame["setting"], strict=True)]
-        ]
+    for kind in (SHIPPED, str(Setting()), WITHOUT):
+        here = frame[frame["setting"] == kind]
         by = [here[here["bucket"] == b] for b in BUCKETS]
         error, wql = (
             " / ".join(f"{np.exp(np.log(np.maximum(g[c].dropna(), 1e-3)).mean()):.3f}" for g in by)
             for c in ("error", "wql")
         )
+        name = "pooled coefficients without the trace" if kind == str(Setting()) else kind
         lines.append(
-            f"| {kind} | {error} | {' / '.join(f'{g.error.max():.2f}' for g in by)} | {wql} |"
+            f"| {name} | {error} | {' / '.join(f'{g.error.max():.2f}' for g in by)} | {wql} |"
         )
-    picked = pd.Series(chosen).value_counts()
+    picked = pd.Series([str(s) for found in chosen.values() for s in found]).value_counts()
     lines.append("")
     lines += [f"chosen for {n} traces: {setting}" for setting, n in picked.items()]
     return "\n".join(lines)
@@ -157,16 +159,19 @@ def main(arguments: list[str]) -> None:
     traces = load_traces(given.traces)
     sums = [entry for t in traces if t.step == STEP for entry in normal_equations(t)]
     without = {t.name: with_table(pooled(sums, t.name)[:-1]) for t in traces}
-    found = list(rows(traces, Setting(), given.cutoffs, dict.fromkeys(without, PRIOR)))
-    for row in found:
-        row["setting"] = "default, own prior"
+    shipped = dict.fromkeys(without, PRIOR)
+    found = list(rows(traces, (), given.cutoffs, shipped, SHIPPED))
     for setting in variants():
-        found += rows(traces, setting, given.cutoffs, without)
+        found += rows(traces, (setting,), given.cutoffs, without, str(setting))
         sys.stderr.write(f"{setting}\n")
+    tried = pd.DataFrame(found)
+    chosen = {t.name: chosen_without(tried[tried["setting"] != SHIPPED], t.name) for t in traces}
+    for trace in traces:
+        found += rows((trace,), chosen[trace.name], given.cutoffs, without, WITHOUT)
     frame = pd.DataFrame(found)
     given.out.mkdir(parents=True, exist_ok=True)
     frame.to_csv(given.out / "leave_one_out.csv", index=False)
-    text = summary(frame)
+    text = summary(frame, chosen)
     (given.out / "leave_one_out.md").write_text(text + "\n")
     sys.stdout.write(text + "\n")
 
