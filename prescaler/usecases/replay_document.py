@@ -83,6 +83,7 @@ def assumptions(replay: Replay) -> dict[str, Any]:
         },
         "pods_per_node": delays.pods_per_node,
         "spare_room": delays.spare_room,
+        "spot_loss": delays.spot_loss,
         "prices": asdict(prices),
     }
 
@@ -110,6 +111,7 @@ def _row(replay: Replay, one: Played) -> dict[str, Any]:
         "readiness": one.readiness,
         "minutes_late": one.late,
         "swallowed": one.swallowed,
+        "lost": one.lost,
         "if_dead": _if_dead(replay, one),
     }
 

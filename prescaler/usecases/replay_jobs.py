@@ -30,6 +30,7 @@ def plain_wish(wish: Wish) -> dict[str, Any]:
         "seed": wish.seeds[0],
         "runs": len(wish.seeds),
         "sweep": wish.sweep,
+        "spot_loss": wish.spot_loss,
     }
 
 
@@ -53,6 +54,7 @@ def read_wish(plain: Mapping[str, Any]) -> Wish:
         promise=Promise.parse(promise) if promise else None,
         seeds=tuple(range(seed, seed + runs)),
         sweep=bool(plain.get("sweep", True)),
+        spot_loss=float(plain.get("spot_loss", 0.0)),
     )
 
 
@@ -68,8 +70,10 @@ def ask(jobs: JobStore, workload: str, wish: Wish, author: str, now: datetime) -
     """Store a replay that some worker will do.
 
     Raises:
-        BadParameter: too many wait already.
+        BadParameter: its end lies in the future, or too many wait already.
     """
+    if wish.until is not None and wish.until > now:
+        raise BadParameter(f"until {format_instant(wish.until)} lies in the future")
     waiting = [one for one in jobs.find(JobKind.REPLAY) if not one.state.final]
     if len(waiting) >= MOST_WAITING:
         raise BadParameter(f"{len(waiting)} replays wait or run already; cancel some first")

@@ -11,7 +11,7 @@ import numpy as np
 
 from prescaler.core.errors import BadParameter
 from prescaler.core.event_book import EMPTY_BOOK, EventBook, acts_at
-from prescaler.core.instants import floor_to
+from prescaler.core.instants import floor_to, format_instant
 from prescaler.core.planned import Occurrence
 from prescaler.core.policy import LeadTime, PolicyType, ScalingPolicy
 from prescaler.core.replay.advice import Advice, advise
@@ -77,6 +77,10 @@ class Wish:
     """What is asked of a replay.
 
     arms: empty = all that the subject allows. sweep: whether frontier and advice are wanted.
+    spot_loss: chance that a node is lost in an hour.
+
+    Raises:
+        BadParameter: a chance that is none.
     """
 
     since: timedelta
@@ -88,6 +92,15 @@ class Wish:
     utilisations: tuple[float, ...] = UTILISATIONS
     quantiles: tuple[float, ...] = QUANTILES
     prices: Prices = field(default_factory=Prices)
+    spot_loss: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what the simulator would only refuse after all the forecasts."""
+        if not 0 <= self.spot_loss < 1:
+            raise BadParameter(
+                f"spot loss {self.spot_loss:g}: the chance that a node is lost in an hour is 0 or "
+                "more and below 1"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +189,7 @@ def replay_walked(
     ground, wanted = ground_of(subject, start, end), arms_of(subject, wish, start, end)
     own = _as_scaled(subject, start, end)
     ground = with_tracks(ground, own, walks)
+    ground = replace(ground, delays=replace(ground.delays, spot_loss=wish.spot_loss))
     return _Session(own, wish, ground, crew, _Report(progress)).replay(start, end, wanted)
 
 
@@ -194,6 +208,10 @@ def period(subject: Subject, wish: Wish) -> tuple[datetime, datetime]:
     """
     series = subject.series
     end = floor_to(min(series.end, wish.until or series.end), _MINUTE)
+    if end <= series.start:
+        raise BadParameter(
+            f"until {format_instant(end)}: nothing is known before {format_instant(series.start)}"
+        )
     start = max(floor_to(series.start + _MINUTE, _MINUTE), floor_to(end - wish.since, _MINUTE))
     if not LEAST <= end - start <= LONGEST:
         days = (end - start) / _DAY

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from prescaler.core.errors import NoSeries
 from prescaler.core.event_book import EventBook, EventIndex
-from prescaler.core.instants import floor_to
+from prescaler.core.instants import floor_to, format_instant
 from prescaler.core.planned import PlannedEvent
 from prescaler.core.policy import (
     Capacity,
@@ -151,7 +151,10 @@ def of_workload(
     found = ports.demand
     series = found.read(version, start, end, resolution) if version is not None else None
     if series is None or not series.observed.any():
-        raise NoSeries(f"nothing is stored of {workload.name} yet; run prescaler backfill first")
+        raise NoSeries(
+            f"nothing is stored of {workload.name} from {format_instant(start)} to "
+            f"{format_instant(end)}; run prescaler backfill first"
+        )
     known = _until_last_observation(series.from_first_observation())
     book = ports.calendar.book(workload, start - AROUND)
     if more:

@@ -98,6 +98,20 @@ def test_json_of_one_arm_with_a_promise(run: Run, trace: Path) -> None:
     assert len(found["sweep"]) == 12
 
 
+def test_the_end_of_the_period_and_lost_spot_nodes(run: Run, trace: Path) -> None:
+    code, said, told = run(
+        "--csv", str(trace), *QUICK, "--until", "2026-11-25T13:00:00+01:00",
+        "--arms", "static_peak", "--no-sweep", "--spot-loss", "0.5", "--json",
+    )  # fmt: skip
+    found = json.loads(said)
+
+    assert code == 0, told
+    assert found["period"]["start"] == "2026-11-25T06:00:00Z"
+    assert found["period"]["end"] == "2026-11-25T12:00:00Z"
+    assert found["assumptions"]["spot_loss"] == 0.5
+    assert found["arms"][0]["lost"] > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -110,6 +124,25 @@ def test_json_of_one_arm_with_a_promise(run: Run, trace: Path) -> None:
         (("--csv", "x.csv", "--capacity", "0"), "carries more than nothing"),
         (("--csv", "x.csv", "--capacity", "nan"), "carries more than nothing"),
         (("--csv", "x.csv", "--events", "x.doc"), "must end in"),
+        (("--csv", "x.csv", "--until", "2026-11-25T20:00:00"), "write it with its offset"),
+        (("--csv", "x.csv", "--until", "2026-11-31T20:00:00Z"), "is not an instant"),
+        (("--csv", "x.csv", "--until", "yesterday"), "is not an instant"),
+        (("--csv", "x.csv", "--spot-loss", "1"), "is 0 or more and below 1"),
+        (("--csv", "x.csv", "--spot-loss", "-0.1"), "is 0 or more and below 1"),
+        (("--csv", "x.csv", "--spot-loss", "nan"), "is 0 or more and below 1"),
+        (
+            ("--csv", "TRACE", "--until", "2026-11-26T00:00:01Z"),
+            "the file ends at 2026-11-26T00:00:00Z",
+        ),
+        (
+            ("--csv", "TRACE", "--until", "2026-11-23T12:00:00Z"),
+            "nothing is known before 2026-11-23T12:00:00Z",
+        ),
+        (("--csv", "TRACE", "--until", "2026-11-23T15:00:00Z"), "a replay needs 6 hours"),
+        (
+            ("web", "--until", "2199-01-01T00:00:00+01:00"),
+            "2198-12-31T23:00:00Z lies in the future",
+        ),
         (("--csv", "TRACE", "--since", "5h"), "a replay needs 6 hours"),
         (("--csv", "TRACE", "--html", "/nowhere/at/all.html"), "the folder is not there"),
         (("--csv", "TRACE", *QUICK, "--arms", "today_floor"), "no planned event"),

@@ -63,6 +63,11 @@ def test_what_cannot_be_played_is_refused_at_once(served: Served) -> None:
         {"runs": 21},
         {"seed": -1},
         {"until": "2026-11-24T20:41:00"},
+        {"until": "2026-11-31T20:41:00Z"},
+        {"until": f"{NOW + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"},
+        {"spot_loss": 1},
+        {"spot_loss": -0.1},
+        {"spot_loss": "often"},
         {"colour": "red"},
         {"workload": "w" * 101},
     ):
@@ -134,6 +139,33 @@ def test_a_replay_is_done_by_a_worker_and_its_result_is_kept(served: Served) -> 
     failed = served.get(f"{REPLAYS}/{second}").json()
     assert failed["state"] == "failed"
     assert "nothing is stored of api" in failed["error"]
+
+
+def test_an_end_before_the_first_observation_fails_with_its_reason(served: Served) -> None:
+    with_history(served)
+    post(served, until=f"{NOW - 5 * DAY:%Y-%m-%dT%H:%M:%SZ}")
+    with working(served) as worker:
+        worker.round(threading.Event())
+
+    (found,) = served.get(REPLAYS).json()["items"]
+    assert found["state"] == "failed"
+    assert "nothing is stored of web from" in found["error"]
+
+
+def test_spot_nodes_are_lost_where_that_is_asked_for(served: Served) -> None:
+    with_history(served)
+    until = f"{NOW - DAY:%Y-%m-%dT%H:%M:%SZ}"
+    identity = post(
+        served, since="1d", until=until, arms=["static_peak"], sweep=False, spot_loss=0.5
+    ).json()["id"]
+    with working(served) as worker:
+        worker.round(threading.Event())
+
+    result = served.get(f"{REPLAYS}/{identity}").json()["result"]
+    assert result["period"]["end"][:16] == until[:16]
+    assert result["assumptions"]["spot_loss"] == 0.5
+    assert result["arms"][0]["lost"] > 0
+    assert result["arms"][0]["all"]["dropped"] > 0, "without losses the peak's pods drop nothing"
 
 
 def test_a_running_replay_is_cancelled(served: Served) -> None:

@@ -41,7 +41,9 @@ def waiting(served: Served) -> list[Job]:
 
 def test_a_replay_is_asked_for_watched_and_stopped(admin: Served) -> None:
     assert "No replay yet" in text(admin, "/replays")
-    answer = ask(admin, arms=["reactive", "prescaler"], until="2026-11-22T07:00", runs="2")
+    answer = ask(
+        admin, arms=["reactive", "prescaler"], until="2026-11-22T07:00", runs="2", spot_loss="2.5"
+    )
 
     (job,) = waiting(admin)
     assert answer.headers["location"] == f"/replays/{job.id}"
@@ -74,6 +76,10 @@ def test_a_replay_is_asked_for_watched_and_stopped(admin: Served) -> None:
         ({"runs": "99"}, "runs"),
         ({"seed": "-1"}, "seed"),
         ({"until": "tomorrow"}, "tomorrow"),
+        ({"until": "2031-01-01T00:00"}, "until 2030-12-31T23:00:00Z lies in the future"),
+        ({"spot_loss": "some"}, "spot nodes"),
+        ({"spot_loss": "100"}, "spot loss 1"),
+        ({"spot_loss": "nan"}, "spot loss nan"),
     ],
 )
 def test_what_cannot_be_played_comes_back_and_says_why(

@@ -25,7 +25,9 @@ class ReplayBody(BaseModel):
 
     workload: str = Field(max_length=100)
     since: str = Field("28d", max_length=20, description="how far back from the end")
-    until: InstantText | None = Field(None, description="the end; null: what is known now")
+    until: InstantText | None = Field(
+        None, description="the end, not in the future; null: what is known now"
+    )
     arms: list[str] = Field(default_factory=list, max_length=20, description="empty: all")
     promise: str | None = Field(
         "10m/30d", max_length=40, description="bad minutes in a time, or 0.01% dropped"
@@ -33,6 +35,7 @@ class ReplayBody(BaseModel):
     seed: int = Field(1, ge=0, le=2**31)
     runs: int = Field(5, ge=1, le=MOST_RUNS, description="lucks that are averaged")
     sweep: bool = Field(default=True, description="frontier and advice")
+    spot_loss: float = Field(0.0, ge=0, lt=1, description="chance that a node is lost in an hour")
 
     def plain(self) -> dict[str, Any]:
         """As a wish is stored."""

@@ -22,11 +22,13 @@ from prescaler.config import load_settings
 from prescaler.core.durations import parse_duration
 from prescaler.core.errors import BadParameter, NoSeries, UnknownWorkload
 from prescaler.core.event_records import FeedRules
+from prescaler.core.instants import format_instant, parse_instant
 from prescaler.core.planned import PlannedEvent
 from prescaler.core.replay.advice import Verdict
 from prescaler.core.replay.ground import Arm
 from prescaler.core.replay.measures import Prices
 from prescaler.core.replay.promise import Promise
+from prescaler.core.series import Series
 from prescaler.usecases.read_calendar import CalendarReader
 from prescaler.usecases.replay_document import document
 from prescaler.usecases.replay_period import (
@@ -65,12 +67,19 @@ def run(
         float, typer.Option(min=0.05, max=1.0, help="Present target of a trace's HPA.")
     ] = PRESENT_UTILISATION,
     since: Annotated[str, typer.Option(help="How far back from the end.")] = "28d",
+    until: Annotated[
+        str | None,
+        typer.Option(help="The end, as in 2026-11-24T20:00:00Z; default: all that is known."),
+    ] = None,
     arms: Annotated[str | None, typer.Option(help="As in reactive,prescaler; all.")] = None,
     promise: Annotated[
         str | None, typer.Option(help="Bad minutes as in 10m/30d, or dropped as in 0.01%.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the first run's luck.")] = 1,
     runs: Annotated[int, typer.Option(min=1, max=100, help="How many lucks.")] = 5,
+    spot_loss: Annotated[
+        float, typer.Option(help="Chance that a node is lost in an hour, as in 0.02.")
+    ] = 0.0,
     price: Annotated[float, typer.Option(min=0, help="Of a pod-hour.")] = Prices().pod_hour,
     sweep: Annotated[bool, typer.Option(help="Frontier and advice.")] = True,
     html: Annotated[Path | None, typer.Option(help="A report to look at, in one file.")] = None,
@@ -85,11 +94,13 @@ def run(
     """
     wish = Wish(
         since=parse_duration(since),
+        until=parse_instant(until) if until is not None else None,
         arms=_arms(arms),
         promise=Promise.parse(promise or _PROMISE),
         seeds=tuple(range(seed, seed + runs)),
         sweep=sweep,
         prices=Prices(pod_hour=price),
+        spot_loss=spot_loss,
     )
     if (workload is None) == (csv is None):
         raise BadParameter("say either the name of a workload or --csv FILE")
@@ -97,7 +108,7 @@ def run(
     if csv is not None:
         name = csv.name.split(".")[0]
         facts = TraceFacts(name, _zone(timezone), country, _positive(capacity), utilisation)
-        subject = of_trace(read_trace(csv), facts, planned)
+        subject = of_trace(_until_its_end(read_trace(csv), wish), facts, planned)
     else:
         subject = _stored(config_path(config), workload or "", wish, planned)
     _writable(html)
@@ -139,6 +150,14 @@ def _zone(name: str) -> ZoneInfo:
         raise BadParameter(f"--timezone {name[:40]!r} is no zone, as in Europe/Paris") from error
 
 
+def _until_its_end(series: Series, wish: Wish) -> Series:
+    if wish.until is not None and wish.until > series.end:
+        raise BadParameter(
+            f"--until {format_instant(wish.until)}: the file ends at {format_instant(series.end)}"
+        )
+    return series
+
+
 def _events(path: Path | None, timezone: str) -> Sequence[PlannedEvent]:
     """Events of a file; what cannot be used is told."""
     if path is None:
@@ -158,6 +177,9 @@ def _events(path: Path | None, timezone: str) -> Sequence[PlannedEvent]:
 
 
 def _stored(path: Path, name: str, wish: Wish, planned: Sequence[PlannedEvent]) -> Subject:
+    now = clock().now()
+    if wish.until is not None and wish.until > now:
+        raise BadParameter(f"--until {format_instant(wish.until)} lies in the future")
     settings = load_settings(path)
     workload = settings.workload(name)
     if workload is None:
@@ -169,7 +191,7 @@ def _stored(path: Path, name: str, wish: Wish, planned: Sequence[PlannedEvent]) 
             workload,
             SubjectPorts(stores.workloads, stores.demand, CalendarReader(stores.events)),
             since=wish.since,
-            until=workload.known_until(clock().now()),
+            until=min(workload.known_until(now), wish.until or now),
             more=planned,
         )
     finally:

@@ -35,6 +35,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _LISTED: Final = 50
 _SHOWN_ARMS: Final = 3
+_PERCENT: Final = 100.0
 SINCE: Final[Mapping[str, str]] = {
     "7d": "a week",
     "14d": "2 weeks",
@@ -56,6 +57,7 @@ class ReplayForm(BaseModel):
     runs: str = Field("5", max_length=4)
     seed: str = Field("1", max_length=12)
     sweep: str = Field("", max_length=5)
+    spot_loss: str = Field("0", max_length=12)
     token: str = Field("", max_length=200)
 
 
@@ -157,7 +159,16 @@ def _body(context: ApiContext, filled: ReplayForm) -> ReplayBody:
         seed=int(filled.seed),
         runs=int(filled.runs),
         sweep=filled.sweep == "yes",
+        spot_loss=_share(filled.spot_loss),
     )
+
+
+def _share(percent: str) -> float:
+    """Percent as typed; what is no number at all is refused here, an impossible one further in."""
+    try:
+        return float(percent.strip() or 0) / _PERCENT
+    except ValueError:
+        raise BadParameter(f"spot nodes: {percent[:12]!r} is no number of percent") from None
 
 
 def _list(

@@ -46,13 +46,17 @@ _NOBODY: Final = UUID(int=0)
 
 @dataclass(frozen=True, eq=False)
 class Played:
-    """A setting and what came of it, as the mean of the seeds. ready: [T] of the first seed."""
+    """A setting and what came of it, as the mean of the seeds. ready: [T] of the first seed.
+
+    swallowed: syncs at which the tolerance ate a raise. lost: pods that went with a spot node.
+    """
 
     setting: Setting
     tally: Tally
     starts: Sequence[AtStart]
     ready: IntArray
     swallowed: float
+    lost: float = 0.0
 
     @property
     def readiness(self) -> float | None:
@@ -86,6 +90,7 @@ def play(setting: Setting, ground: Ground, seeds: Sequence[int]) -> Played:
         mean_starts(starts),
         runs[0].ready,
         math.fsum(run.swallowed for run in runs) / len(runs),
+        math.fsum(run.lost for run in runs) / len(runs),
     )
 
 
