@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from bench.replay_advice import worth
 from bench.replay_cases import DAY, SEEDS, Bench, Case, Points, cases, dearest
 from bench.replay_goals import goals
 from bench.replay_stress import never_below, stress
@@ -77,9 +78,9 @@ def arm_table(found: Replay) -> None:
         print(f"* {word}")
 
 
-def summary(bench: Bench, found: Sequence[Case]) -> Rows:
-    """Every trace: the extra pod-hours at no more dropped, and what the advice says."""
-    rows = []
+def summary(bench: Bench, found: Sequence[Case]) -> tuple[Rows, Rows]:
+    """Every trace: extra pod-hours at no more dropped, what the advice says, what it is worth."""
+    rows, advised = [], []
     for case in found:
         replay = whole(bench, case)
         arm_table(replay)
@@ -101,7 +102,8 @@ def summary(bench: Bench, found: Sequence[Case]) -> Rows:
             row["extra_first"] = best.chosen_on.pod_hours / reactive.chosen_on.pod_hours - 1
             row["extra_last"] = best.verified_on.pod_hours / reactive.verified_on.pod_hours - 1
         rows.append({**row, **never_below(bench, case)})
-    return rows
+        advised.append(worth(replay))
+    return rows, advised
 
 
 def speed(bench: Bench, case: Case) -> dict[str, object]:
@@ -129,7 +131,8 @@ def speed(bench: Bench, case: Case) -> dict[str, object]:
 def _print(title: str, rows: Sequence[dict[str, object]]) -> None:
     """Any rows as a Markdown table."""
     print(f"\n### {title}\n")
-    names = [name for name in rows[0] if not isinstance(rows[0][name], list)]
+    first = max(rows, key=len)
+    names = [name for name in first if not isinstance(first[name], list)]
     print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
     for row in rows:
         print(f"| {' | '.join(_cell(row.get(name)) for name in names)} |")
@@ -170,8 +173,9 @@ def _results(bench: Bench, found: Sequence[Case], only: str | None) -> dict[str,
     planned = [case for case in found if case.subject.book.events]
     results: dict[str, Rows] = {}
     if only in (None, "traces"):
-        results["traces"] = summary(bench, found)
+        results["traces"], results["advice"] = summary(bench, found)
         _print("All traces", results["traces"])
+        _print("What the advice is worth", results["advice"])
     for case in planned:
         if only in (None, "goals"):
             results["goals"] = goals(bench, case)

@@ -13,6 +13,7 @@ from prescaler.core.instants import format_instant, from_epoch
 from prescaler.core.replay.advice import Advice, Judged, frontier
 from prescaler.core.replay.arms import Played
 from prescaler.core.replay.bootstrap import Interval
+from prescaler.core.replay.bound import LEVEL
 from prescaler.core.replay.curves import drawing_step, dropped_at, stamps_of, thinned
 from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Setting
 from prescaler.core.replay.measures import EVENT, ORDINARY, Measures
@@ -177,6 +178,9 @@ def _advice(replay: Replay, place: Place) -> dict[str, Any] | None:
         "present": _judged(advice, advice.present),
         "best_reactive": _judged(advice, advice.reactive),
         "best_forecast": _judged(advice, advice.forecast),
+        "next_more_careful": _judged(advice, advice.careful),
+        "certainty": LEVEL,
+        "certain": advice.sure,
         "kept_on_the_last_third": advice.kept,
         "saving_in_30_days": asdict(advice.saving) if advice.saving is not None else None,
         "words": advice_words(advice, replay.otherwise, replay.present),
@@ -209,7 +213,10 @@ def _judged(advice: Advice, one: Judged | None) -> dict[str, Any] | None:
     margins = one.margin(promise)
     return {
         "setting": setting_json(one.setting),
-        "first_two_thirds": _part(promise.of(one.chosen_on), margins[0], one.chosen_on),
+        "first_two_thirds": {
+            **_part(promise.of(one.chosen_on), margins[0], one.chosen_on),
+            "bound": one.bound,
+        },
         "last_third": _part(promise.of(one.verified_on), margins[1], one.verified_on),
         "if_dead": one.dead.dropped if one.dead is not None else None,
     }

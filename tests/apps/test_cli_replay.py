@@ -224,6 +224,8 @@ def test_an_advice_is_shown_with_the_way_to_it(
 
     assert code == 1
     assert "Prediction does not pay here" in said
+    assert re.search(r"promise 10m/1d .*at most .*margin", said)
+    assert "best without a forecast" in said
     assert "prescaler.yaml:" in said
     assert "ScaledObject:" in said
     assert "- spec.triggers[prometheus].metadata.threshold" in said
@@ -295,6 +297,7 @@ def test_the_report_of_little() -> None:
     late = told()
     late["advice"] = {
         "promise": {"text": "1%"},
+        "best": None,
         "words": ["Too <little>"],
         "way": {
             "configuration": [{"path": "a", "before": None, "after": "<x>"}],

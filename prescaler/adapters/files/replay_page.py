@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from prescaler.adapters.files.replay_charts import Dot, Line, frontier_chart, lines_chart
 from prescaler.core.errors import BadParameter
+from prescaler.core.replay.choice import CHOICE_HEAD, choice_rows
+from prescaler.core.replay.promise import Promise
 
 Found = Mapping[str, Any]
 
@@ -75,7 +77,13 @@ def _advice(advice: Found | None) -> str:
         return ""
     words = "".join(f"<li>{escape(word)}</li>" for word in advice["words"])
     title = f"Advice for {advice['promise']['text']}"
-    return _section(title, f'<ul class="advice">{words}</ul>{_way(advice["way"])}')
+    return _section(title, f'<ul class="advice">{words}</ul>{_choice(advice)}{_way(advice["way"])}')
+
+
+def _choice(advice: Found) -> str:
+    if advice["best"] is None:
+        return ""
+    return _table(CHOICE_HEAD, choice_rows(advice, Promise.parse(advice["promise"]["text"])))
 
 
 def _way(way: Found | None) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 from rich.table import Table
 
 from prescaler.apps.cli.options import OUT
+from prescaler.core.replay.choice import CHOICE_HEAD, choice_rows
+from prescaler.core.replay.promise import Promise
 
 
 def show(found: dict[str, Any]) -> None:
@@ -15,7 +17,18 @@ def show(found: dict[str, Any]) -> None:
     if advice is not None:
         for sentence in advice["words"]:
             OUT.print(sentence, markup=False, highlight=False)
+        if advice["best"] is not None:
+            OUT.print(_choice(advice))
         _way(advice["way"])
+
+
+def _choice(advice: dict[str, Any]) -> Table:
+    """What keeps the promise, and by how much."""
+    promise = Promise.parse(advice["promise"]["text"])
+    table = Table(f"promise {promise.text}", *CHOICE_HEAD[1:])
+    for cells in choice_rows(advice, promise):
+        table.add_row(*cells)
+    return table
 
 
 def _way(way: dict[str, Any] | None) -> None:

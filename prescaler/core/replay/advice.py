@@ -1,6 +1,8 @@
 """Which configuration is the cheapest that keeps a promise, and whether prediction pays at all.
 
-Chosen on the first two thirds of the days, verified on the last third; both are told.
+Chosen on the first two thirds of the days, verified on the last third; both are told. What kept a
+promise by a hair on some days breaks it on the next ones: chosen is what keeps it up to an upper
+bound of what may come (`core.replay.bound`).
 """
 
 from collections.abc import Sequence
@@ -35,17 +37,25 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Judged:
-    """A setting on both parts of the period. dead: reactive alone at its own target, over all."""
+    """A setting on both parts of the period. dead: reactive alone at its own target, over all.
+
+    bound: up to where the promise's own measure may lie, by the days it was chosen on.
+    """
 
     setting: Setting
     chosen_on: Measures
     verified_on: Measures
     dead: Measures | None
+    bound: float
 
     def margin(self, promise: Promise) -> tuple[float, float]:
         """What is left of the promise on both parts; below 0 where it was broken."""
         first, last = promise.of(self.chosen_on), promise.of(self.verified_on)
         return promise.limit - first, promise.limit - last
+
+    def sure(self, promise: Promise) -> bool:
+        """Whether it keeps the promise up to its bound."""
+        return self.bound <= promise.limit
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,11 @@ class Saving:
 
 @dataclass(frozen=True)
 class Advice:
-    """best: what is advised. present, reactive: to compare with; reactive None: none keeps it."""
+    """best: what is advised. present, reactive: to compare with; reactive None: none keeps it.
+
+    careful: where the last third broke the promise, the cheapest setting with a lower bound that
+    kept it on all days.
+    """
 
     verdict: Verdict
     promise: Promise
@@ -69,6 +83,12 @@ class Advice:
     reactive: Judged | None = None
     forecast: Judged | None = None
     saving: Saving | None = None
+    careful: Judged | None = None
+
+    @property
+    def sure(self) -> bool:
+        """Whether the choice keeps the promise up to its bound, not only on the days it saw."""
+        return self.best is not None and self.best.sure(self.promise)
 
     @property
     def kept(self) -> bool:
@@ -92,14 +112,46 @@ def advise(
     days = present.tally.sums.shape[1]
     if min(days, covered) < LEAST_DAYS:
         return Advice(Verdict.TOO_LITTLE_HISTORY, promise)
-    judged = [_judged(run, runs, prices) for run in runs]
-    now = _judged(present, runs, prices)
-    reactive = _cheapest(promise, [j for j in judged if j.setting.arm is Arm.REACTIVE])
-    ours = _cheapest(promise, [j for j in judged if j.setting.arm in FORECAST_ARMS])
+    judged = [_judged(run, runs, promise, prices) for run in runs]
+    now = _judged(present, runs, promise, prices)
+    reactive, ours = _candidates(promise, judged)
     verdict, best = _chosen(reactive, ours)
     if best is None:
         best = min(judged, key=lambda j: (promise.of(j.chosen_on), j.chosen_on.pod_hours))
-    return Advice(verdict, promise, best, now, reactive, ours, _saving(best, now))
+    careful = None if promise.kept(best.verified_on) else _next(promise, judged, best)
+    return Advice(verdict, promise, best, now, reactive, ours, _saving(best, now), careful)
+
+
+def _candidates(promise: Promise, judged: Sequence[Judged]) -> tuple[Judged | None, Judged | None]:
+    """The cheapest reactive and forecast settings that keep the promise up to their bound.
+
+    Where days are so few that none does: the most careful ones of those that kept it.
+    """
+    sure = [one for one in judged if one.sure(promise)]
+    kept = sure or [one for one in judged if promise.kept(one.chosen_on)]
+    order = _spent if sure else _may_come
+    return (
+        min((j for j in kept if j.setting.arm is Arm.REACTIVE), key=order, default=None),
+        min((j for j in kept if j.setting.arm in FORECAST_ARMS), key=order, default=None),
+    )
+
+
+def _spent(one: Judged) -> tuple[float, float]:
+    return one.chosen_on.pod_hours, one.bound
+
+
+def _may_come(one: Judged) -> tuple[float, float]:
+    return one.bound, one.chosen_on.pod_hours
+
+
+def _next(promise: Promise, judged: Sequence[Judged], best: Judged) -> Judged | None:
+    """The cheapest of those that are more careful and kept the promise on all days."""
+    found = (
+        one
+        for one in judged
+        if one.bound < best.bound and promise.kept(one.chosen_on) and promise.kept(one.verified_on)
+    )
+    return min(found, key=_spent, default=None)
 
 
 def _chosen(reactive: Judged | None, ours: Judged | None) -> tuple[Verdict, Judged | None]:
@@ -114,12 +166,7 @@ def _chosen(reactive: Judged | None, ours: Judged | None) -> tuple[Verdict, Judg
     return Verdict.REACTIVE_IS_ENOUGH, reactive
 
 
-def _cheapest(promise: Promise, found: Sequence[Judged]) -> Judged | None:
-    kept = [one for one in found if promise.kept(one.chosen_on)]
-    return min(kept, key=lambda j: (j.chosen_on.pod_hours, promise.of(j.chosen_on)), default=None)
-
-
-def _judged(run: Played, runs: Sequence[Played], prices: Prices) -> Judged:
+def _judged(run: Played, runs: Sequence[Played], promise: Promise, prices: Prices) -> Judged:
     first, last = split(run.tally.sums.shape[1])
     alone = next((one for one in runs if one.setting == run.setting.alone), None)
     return Judged(
@@ -127,6 +174,7 @@ def _judged(run: Played, runs: Sequence[Played], prices: Prices) -> Judged:
         run.tally.measures(prices, days=first),
         run.tally.measures(prices, days=last),
         alone.tally.measures(prices) if alone is not None else None,
+        promise.bound(run.tally, first),
     )
 
 

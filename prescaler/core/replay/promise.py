@@ -7,7 +7,9 @@ from typing import Final
 
 from prescaler.core.durations import format_duration, parse_duration
 from prescaler.core.errors import BadParameter
-from prescaler.core.replay.measures import Measures
+from prescaler.core.replay.bound import upper_bound
+from prescaler.core.replay.measures import Measures, Tally
+from prescaler.core.replay.scaling import TICK
 
 _SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,9})?)%")
 _HOUR: Final = timedelta(hours=1)
@@ -59,12 +61,25 @@ class Promise:
             return found.dropped
         return found.bad_minutes * (self.per / _HOUR) / found.hours if found.hours else 0.0
 
+    def bound(self, tally: Tally, days: slice) -> float:
+        """Up to where `of` may really lie, by what these days showed (`core.replay.bound`)."""
+        if self.minutes is None:
+            return upper_bound(tally.row("dropped")[days], float(tally.row("demand")[days].sum()))
+        bad = tally.row("violated")[days] * (TICK / _MINUTE)
+        return upper_bound(bad, float(tally.row("ticks")[days].sum()) * (TICK / self.per))
+
     def kept(self, found: Measures) -> bool:
         """Whether it was kept."""
         return self.of(found) <= self.limit
 
-    def told(self, value: float) -> str:
-        """A value of its unit, in words."""
+    def short(self, value: float) -> str:
+        """A value of its unit."""
         if self.minutes is None:
-            return f"{_PERCENT * value:.4g} % of demand dropped"
+            return f"{_PERCENT * value:.4g} %"
+        return f"{value:.3g} min"
+
+    def told(self, value: float) -> str:
+        """The same in words."""
+        if self.minutes is None:
+            return f"{self.short(value)} of demand dropped"
         return f"{value:.3g} bad minutes in {format_duration(self.per)}"

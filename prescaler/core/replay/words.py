@@ -8,6 +8,7 @@ import numpy as np
 from prescaler.core.durations import format_duration
 from prescaler.core.replay.advice import LEAST_DAYS, WORTH, Advice, Judged, Saving, Verdict
 from prescaler.core.replay.arms import Played
+from prescaler.core.replay.bound import LEVEL
 from prescaler.core.replay.ground import Arm, Setting
 from prescaler.core.replay.promise import Promise
 
@@ -63,7 +64,7 @@ def advice_words(advice: Advice, otherwise: Otherwise, present: Played) -> list[
                 "Backfill, or come back later."
             )
         ]
-    found = [_headline(advice, advice.best), *_verified(advice, advice.best)]
+    found = [_headline(advice, advice.best), *_verified(advice, advice.best), *_next(advice)]
     found.append(_saved(advice.promise, advice.saving, advice.present))
     found += _dead(advice.best)
     if advice.verdict is not Verdict.PREDICTION_PAYS:
@@ -79,18 +80,22 @@ def _headline(advice: Advice, best: Judged) -> str:
             "thirds, and broke it on the last."
         )
     if advice.verdict is Verdict.PREDICTION_PAYS:
-        return f"Prediction pays: {what} is the cheapest that keeps {promise.text}."
+        best_of = "cheapest that keeps" if advice.sure else "most careful of those that kept"
+        return f"Prediction pays: {what} is the {best_of} {promise.text}{_certain(advice)}."
     if advice.verdict is Verdict.REACTIVE_IS_ENOUGH:
-        saved = _spared(advice)
+        saved, kept = _spared(advice), "keeps" if advice.sure else "kept"
         return (
-            f"Prediction does not pay here: {what} keeps {promise.text} without a forecast"
-            + (f"; the best forecast spends {saved}" if saved else "")
-            + "."
+            f"Prediction does not pay here: {what} {kept} {promise.text}{_certain(advice)} without "
+            "a forecast" + (f"; the best forecast spends {saved}" if saved else "") + "."
         )
     value = promise.told(promise.of(best.chosen_on))
     return (
         f"No configuration that was tried keeps {promise.text}; {what} comes nearest with {value}."
     )
+
+
+def _certain(advice: Advice) -> str:
+    return f" with {_PERCENT * LEVEL:g} % certainty" if advice.sure else ""
 
 
 def _spared(advice: Advice) -> str:
@@ -107,8 +112,34 @@ def _spared(advice: Advice) -> str:
 def _verified(advice: Advice, best: Judged) -> list[str]:
     promise = advice.promise
     first, last = (promise.told(promise.of(m)) for m in (best.chosen_on, best.verified_on))
-    verdict = "which keeps it" if advice.kept else "which BREAKS it: choose a more careful one"
-    return [f"Chosen on the first two thirds ({first}); the last third came to {last}, {verdict}."]
+    verdict = "which keeps it" if advice.kept else "which BREAKS it"
+    found = [
+        (
+            f"Chosen on the first two thirds ({first}; with {_PERCENT * LEVEL:g} % certainty at "
+            f"most {promise.told(best.bound)}); the last third came to {last}, {verdict}."
+        )
+    ]
+    if advice.verdict in _KEPT and not advice.sure:
+        found.append(
+            f"These days are too few to be {_PERCENT * LEVEL:g} % certain of any setting: take "
+            "it as a hint, and play a longer period."
+        )
+    return found
+
+
+def _next(advice: Advice) -> list[str]:
+    """Where the last third broke it: what would have kept it on all days."""
+    if advice.kept or advice.best is None:
+        return []
+    if advice.careful is None:
+        return ["No more careful setting that was tried kept it on all days."]
+    more = advice.careful.chosen_on.pod_hours / advice.best.chosen_on.pod_hours - 1
+    return [
+        (
+            f"The next more careful one, {told(advice.careful.setting)}, kept it on all days, with "
+            f"{abs(_PERCENT * more):.1f} % {'more' if more >= 0 else 'fewer'} pod-hours."
+        )
+    ]
 
 
 def _saved(promise: Promise, saving: Saving, present: Judged) -> str:

@@ -48,6 +48,7 @@ def test_prediction_pays_where_it_saves_more_than_two_percent() -> None:
     assert found.saving.pod_hours == pytest.approx(8 * 24 * 30)
     assert found.saving.cost == pytest.approx(8 * 24 * 30 * 0.05)
     assert found.best.margin(PROMISE) == pytest.approx((0.005, 0.005))
+    assert 0.005 < found.best.bound < 0.01
     assert words[0].startswith("Prediction pays: prescaler with events at 90 %, quantile 0.95")
     assert "keeps it" in words[1]
     assert "saves" in words[2]
@@ -82,7 +83,7 @@ def test_without_any_forecast_that_keeps_it_reactive_is_enough() -> None:
 
     assert found.verdict is Verdict.REACTIVE_IS_ENOUGH
     assert found.forecast is None
-    assert words[0].endswith("without a forecast.")
+    assert words[0].endswith("keeps 1% with 80 % certainty without a forecast.")
     assert not any(word.startswith("A higher target") for word in words)
 
 
@@ -127,6 +128,54 @@ def test_a_choice_that_the_last_third_breaks_is_told() -> None:
     words = advice_words(found, Otherwise(), PRESENT)
     assert words[0].startswith("Not proven: reactive at 80 % was the cheapest that kept 1%")
     assert "BREAKS" in words[1]
+    assert words[2] == "No more careful setting that was tried kept it on all days."
+
+
+def test_the_next_more_careful_setting_is_named_where_the_last_third_breaks() -> None:
+    lucky = grown(played(reactive(0.8), 10, 5), day=8, dropped=500)
+    dear, cheap = played(reactive(0.6), 15, 4), played(reactive(0.7), 12, 4)
+    hidden = grown(played(reactive(0.75), 11, 4), day=8, dropped=500)
+    found = advise(PROMISE, [lucky, dear, cheap, hidden], PRESENT, PRICES, 9)
+    words = advice_words(found, Otherwise(), PRESENT)
+
+    assert found.best is not None
+    assert found.best.setting == reactive(0.8)
+    assert found.careful is not None
+    assert found.careful.setting == reactive(0.7)
+    assert words[2] == (
+        "The next more careful one, reactive at 70 %, kept it on all days, with 20.0 % more "
+        "pod-hours."
+    )
+
+
+def test_what_kept_it_by_a_hair_is_not_chosen() -> None:
+    """A bad day in six keeps 1 % on average; a second one would not."""
+    hair = grown(played(reactive(0.8), 10, 0), day=2, dropped=55)
+    careful = played(reactive(0.7), 12, 5)
+    found = advise(PROMISE, [hair, careful], PRESENT, PRICES, 9)
+
+    assert found.sure
+    assert found.best is not None
+    assert found.best.setting == reactive(0.7)
+
+
+def test_where_days_are_too_few_the_most_careful_of_those_that_kept_it_is_a_hint() -> None:
+    cheap = grown(played(reactive(0.8), 10, 0), day=2, dropped=55)
+    careful = grown(played(reactive(0.7), 12, 0), day=2, dropped=40)
+    runs = [cheap, careful, grown(played(OURS, 8, 0), day=2, dropped=50)]
+    found = advise(PROMISE, runs, PRESENT, PRICES, 9)
+    words = advice_words(found, Otherwise(), PRESENT)
+
+    assert not found.sure
+    assert found.verdict is Verdict.PREDICTION_PAYS
+    assert found.reactive is not None
+    assert found.reactive.setting == reactive(0.7)
+    assert words[0].startswith("Prediction pays: prescaler with events at 90 %")
+    assert words[0].endswith("is the most careful of those that kept 1%.")
+    assert words[2].startswith("These days are too few to be 80 % certain of any setting")
+    alone = advise(PROMISE, [cheap, careful], PRESENT, PRICES, 9)
+    (headline, *_) = advice_words(alone, Otherwise(), PRESENT)
+    assert headline == "Prediction does not pay here: reactive at 70 % kept 1% without a forecast."
 
 
 @pytest.mark.parametrize(("days", "covered"), [(5, 5), (9, 5)])
