@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from prescaler.core.errors import ChangedMeanwhile
-from prescaler.core.jobs import STALE_AFTER, Job, JobKind, JobState
+from prescaler.core.jobs import MOST_KEPT, STALE_AFTER, Job, JobKind, JobState
 
 
 class MemoryJobs:
@@ -16,6 +16,7 @@ class MemoryJobs:
 
     def __init__(self) -> None:
         self._jobs: dict[UUID, Job] = {}
+        self._parts: dict[UUID, dict[str, bytes]] = {}
 
     def create(self, job: Job) -> None:
         """Store a new job."""
@@ -67,6 +68,19 @@ class MemoryJobs:
         )
         return not found.cancel_asked
 
+    def keep_part(self, job: UUID, owner: str, name: str, payload: bytes) -> bool:
+        """Keep a finished piece of the job until it ends; False where there is no room for it."""
+        self._owned(job, owner)
+        kept = {**self._parts.get(job, {}), name: payload}
+        if sum(map(len, kept.values())) > MOST_KEPT:
+            return False
+        self._parts[job] = kept
+        return True
+
+    def part(self, job: UUID, name: str) -> bytes | None:
+        """A piece that was kept."""
+        return self._parts.get(job, {}).get(name)
+
     def finish(
         self,
         job: UUID,
@@ -80,6 +94,7 @@ class MemoryJobs:
         """End it."""
         found = self._owned(job, owner)
         progress = 1.0 if state is JobState.DONE else found.progress
+        self._parts.pop(job, None)
         plain = json.loads(json.dumps(result, allow_nan=False))
         self._jobs[job] = replace(
             found, state=state, touched_at=now, result=plain, error=error, progress=progress

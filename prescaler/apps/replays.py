@@ -1,36 +1,45 @@
 """Replays in the background: one at a time, in a process of its own that yields to everybody.
 
 The child computes and never writes; this thread owns the job: it tells the store how far the child
-is, every two seconds, and ends the child at once where somebody cancels. A job whose worker died is
-taken over by another one after a minute and begins anew: it is deterministic, so nothing is lost
-but time.
+is, every two seconds, keeps each week of forecasts that is walked, and ends the child at once where
+somebody cancels. A job whose worker died is taken over by another one after a minute, which goes on
+after the last week that was kept.
 """
 
 import os
 import socket
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Final, Protocol
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 
+import prescaler
+from prescaler.adapters.packed_walk import pack_walk, unpack_walk
 from prescaler.apps.rounds import rounds
 from prescaler.apps.scheduler.job import prepare_worker
 from prescaler.config import Settings
-from prescaler.core.errors import ChangedMeanwhile, PrescalerError, UnknownWorkload
+from prescaler.core.errors import (
+    ChangedMeanwhile,
+    PrescalerError,
+    StoreDamaged,
+    UnknownWorkload,
+)
 from prescaler.core.jobs import Job, JobState
 from prescaler.core.replay.objects import Place
+from prescaler.core.replay.track import Said
 from prescaler.core.workload import Workload
-from prescaler.ports import Clock
+from prescaler.ports import Clock, JobStore
 from prescaler.usecases.read_calendar import CalendarReader
 from prescaler.usecases.replay_document import document
 from prescaler.usecases.replay_jobs import HEARTBEAT, claim_next, read_wish
-from prescaler.usecases.replay_period import Crew, Wish, replay_period
+from prescaler.usecases.replay_period import Crew, Subject, Wish, replay_period
 from prescaler.usecases.replay_subject import SubjectPorts, of_workload
 from prescaler.wiring import Stores, open_stores, reactive_sources
 
@@ -43,11 +52,20 @@ _LOG: Final = structlog.get_logger()
 class Task:
     """What the child gets. url: of the store."""
 
+    job: UUID
     url: str
     workload: Workload
     wish: Wish
     until: datetime
     place: Place
+
+
+@dataclass(frozen=True)
+class Part:
+    """Forecasts that the child has walked."""
+
+    name: str
+    payload: bytes
 
 
 class HasSettings(Protocol):
@@ -98,6 +116,7 @@ class ReplayRunner:
         sources = tuple(reactive_sources(settings, workload))
         wish, known = read_wish(job.request), workload.known_until(job.created_at)
         return Task(
+            job=job.id,
             url=settings.store.main,
             workload=workload,
             wish=wish,
@@ -116,6 +135,9 @@ class ReplayRunner:
                 told = _heard(ours)
                 if isinstance(told, tuple):
                     share, stage = told
+                if isinstance(told, Part):
+                    self._keep(job, told)
+                    continue
                 if isinstance(told, dict):
                     self._ended(job, told)
                     return
@@ -140,6 +162,18 @@ class ReplayRunner:
         except PrescalerError as error:
             _LOG.warning("replay_not_reported", job=str(job.id), error=str(error))
             return True
+
+    def _keep(self, job: Job, part: "Part") -> None:
+        """For a worker that takes over; where the store will not have it, it is walked again."""
+        try:
+            if self._stores.jobs.keep_part(job.id, self._owner, part.name, part.payload):
+                return
+            reason = "the job keeps too much already"
+        except ChangedMeanwhile:
+            raise
+        except PrescalerError as error:
+            reason = str(error)
+        _LOG.warning("replay_part_not_kept", job=str(job.id), reason=reason)
 
     def _ended(self, job: Job, told: dict[str, Any]) -> None:
         if "failure" in told:
@@ -188,14 +222,44 @@ def _child(pipe: Connection, task: Task) -> None:
         pipe.send({"failure": str(error)})
 
 
+class _Kept:
+    """Walks of this job that are in the store; new ones go to the parent, which writes."""
+
+    def __init__(self, pipe: Connection, jobs: JobStore, job: UUID) -> None:
+        self._pipe = pipe
+        self._jobs = jobs
+        self._job = job
+
+    def find(self, mark: str) -> Sequence[Said] | None:
+        """What a worker before this one has walked."""
+        payload = self._jobs.part(self._job, _name(mark))
+        try:
+            return unpack_walk(payload) if payload is not None else None
+        except StoreDamaged as error:
+            _LOG.warning("replay_part_damaged", job=str(self._job), error=str(error))
+            return None
+
+    def keep(self, mark: str, found: Sequence[Said]) -> None:
+        """Hand it to the parent."""
+        self._pipe.send(Part(_name(mark), pack_walk(found)))
+
+
+def _name(mark: str) -> str:
+    """Another release may forecast otherwise."""
+    return f"{prescaler.__version__[:30]} {mark}"
+
+
 def _result(pipe: Connection, task: Task) -> dict[str, Any]:
     stores = open_stores(task.url, pool_size=1)
     try:
         ports = SubjectPorts(stores.workloads, stores.demand, CalendarReader(stores.events))
         subject = of_workload(task.workload, ports, since=task.wish.since, until=task.until)
+        return _played(pipe, task, subject, _Kept(pipe, stores.jobs, task.job))
     finally:
         stores.database.close()
 
+
+def _played(pipe: Connection, task: Task, subject: Subject, kept: _Kept) -> dict[str, Any]:
     def tell(share: float, stage: str) -> bool:
         pipe.send((share, stage))
         return True
@@ -203,4 +267,5 @@ def _result(pipe: Connection, task: Task) -> dict[str, Any]:
     # One replay must not take the cores that answers need: it is all done in this process.
     with ThreadPoolExecutor(1) as one_after_the_other:
         crew = Crew(one_after_the_other, one_after_the_other)
-        return document(replay_period(subject, task.wish, crew, tell), task.place)
+        found = replay_period(subject, task.wish, crew, tell, kept=kept)
+        return document(found, task.place)

@@ -10,6 +10,9 @@ from uuid import UUID
 STALE_AFTER: Final = timedelta(seconds=60)
 """A running job whose worker has been silent for this long may be taken over by another."""
 
+MOST_KEPT: Final = 64 << 20
+"""Bytes of finished pieces that a job may keep; a piece that does not fit is done again."""
+
 
 class JobKind(StrEnum):
     """What is to be done."""

@@ -375,6 +375,20 @@ class JobStore(Protocol):
         """
         ...
 
+    def keep_part(self, job: UUID, owner: str, name: str, payload: bytes) -> bool:
+        """Keep a finished piece of the job until it ends, in the place of one of that name.
+
+        False, and nothing kept, where the job would keep more than `core.jobs.MOST_KEPT`.
+
+        Raises:
+            ChangedMeanwhile: it has ended, or another owner has taken it over.
+        """
+        ...
+
+    def part(self, job: UUID, name: str) -> bytes | None:
+        """A piece that was kept; None: there is none, or the job has ended."""
+        ...
+
     def finish(
         self,
         job: UUID,
@@ -385,7 +399,7 @@ class JobStore(Protocol):
         result: Mapping[str, Any] | None = None,
         error: str | None = None,
     ) -> None:
-        """End it: done with a result, failed with an error, or cancelled.
+        """End it: done with a result, failed with an error, or cancelled; its pieces go.
 
         Raises:
             ChangedMeanwhile: it has ended, or another owner has taken it over.

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -26,7 +26,7 @@ from prescaler.core.replay.track import Said, declared_floors, track
 from prescaler.core.replay.words import Otherwise
 from prescaler.core.series import Series, coarsen
 from prescaler.core.workload import Workload
-from prescaler.usecases.replay_walk import stretches, walk
+from prescaler.usecases.replay_walk import KeptWalks, NothingKept, stretches, walk_all
 
 UTILISATIONS: Final = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 QUANTILES: Final = (0.5, 0.75, 0.9, 0.95, 0.99)
@@ -157,8 +157,15 @@ class Crew:
     threads: Executor
 
 
-def replay_period(subject: Subject, wish: Wish, crew: Crew, progress: Progress) -> Replay:
-    """Play it.
+def replay_period(
+    subject: Subject,
+    wish: Wish,
+    crew: Crew,
+    progress: Progress,
+    *,
+    kept: KeptWalks | None = None,
+) -> Replay:
+    """Play it. kept: forecasts of a worker that did not come to the end.
 
     Raises:
         BadParameter: a period that cannot be, or arms that need what the subject lacks.
@@ -169,7 +176,8 @@ def replay_period(subject: Subject, wish: Wish, crew: Crew, progress: Progress) 
     wanted = arms_of(subject, wish, start, end)
     present = _as_scaled(subject, start, end).present.arm
     forecast = [arm for arm in FORECAST_ARMS if arm in (*wanted, present)]
-    walks = _walked(subject, forecast, (start, end), crew, _Report(progress))
+    workers = (crew.processes, kept or NothingKept())
+    walks = _walked(subject, forecast, (start, end), workers, _Report(progress))
     return replay_walked(subject, wish, walks, crew, progress)
 
 
@@ -293,28 +301,28 @@ def _walked(
     subject: Subject,
     arms: Sequence[Arm],
     span: tuple[datetime, datetime],
-    crew: Crew,
+    workers: tuple[Executor, KeptWalks],
     report: "_Report",
 ) -> dict[Arm, list[Said]]:
-    """The forecasts of each arm, walked side by side."""
+    """The forecasts of each arm."""
     workload = subject.workload
     coarse = coarsen(subject.series, max(subject.series.step, workload.forecast.step))
-    jobs: dict[Future[list[Said]], tuple[Arm, datetime]] = {}
-    for arm in arms:
-        book = subject.book if arm is Arm.CALENDAR else EMPTY_BOOK
-        for part in stretches(workload, coarse, book, *span):
-            jobs[crew.processes.submit(walk, part)] = (arm, part.start)
-    parts: dict[tuple[Arm, datetime], list[Said]] = {}
-    try:
-        for done, job in enumerate(as_completed(jobs), 1):
-            parts[jobs[job]] = job.result()
-            report.tell(_WALK_SHARE * done / len(jobs), "forecasts")
-    finally:
-        for job in jobs:
-            job.cancel()
-    return {
-        arm: [one for key in sorted(parts) if key[0] is arm for one in parts[key]] for arm in arms
-    }
+    parts = [
+        (arm, part)
+        for arm in arms
+        for part in stretches(
+            workload, coarse, subject.book if arm is Arm.CALENDAR else EMPTY_BOOK, *span
+        )
+    ]
+    found = walk_all(
+        [part for _, part in parts],
+        *workers,
+        lambda share: report.tell(_WALK_SHARE * share, "forecasts"),
+    )
+    walks: dict[Arm, list[Said]] = {arm: [] for arm in arms}
+    for (arm, _), said in zip(parts, found, strict=True):
+        walks[arm] += said
+    return walks
 
 
 def with_tracks(ground: Ground, subject: Subject, walks: Mapping[Arm, Sequence[Said]]) -> Ground:

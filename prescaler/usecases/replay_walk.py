@@ -6,9 +6,12 @@ is walked after two days of refits, so that stretches can be walked side by side
 not depend on how many are.
 """
 
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from prescaler.core.engine import ModelState
@@ -73,6 +76,65 @@ def stretches(
 def _longest(workload: Workload) -> timedelta:
     policy = workload.policy
     return longest_lead(_MANY_PODS, policy.lead_time, from_zero=policy.scale_min == 0)
+
+
+class KeptWalks(Protocol):
+    """Stretches that are walked already, for a worker that comes after this one."""
+
+    def find(self, mark: str) -> Sequence[Said] | None:
+        """What was said in the stretch of a mark; None: it is to be walked."""
+        ...
+
+    def keep(self, mark: str, found: Sequence[Said]) -> None:
+        """Keep it, if there is room."""
+        ...
+
+
+class NothingKept:
+    """`KeptWalks` of work that nobody takes over."""
+
+    def find(self, mark: str) -> Sequence[Said] | None:  # noqa: ARG002 - as the protocol has it
+        """Nothing."""
+        return None
+
+    def keep(self, mark: str, found: Sequence[Said]) -> None:
+        """Nowhere."""
+
+
+def mark(stretch: Stretch) -> str:
+    """A name for exactly this work: another one as soon as anything that it depends on differs."""
+    history = stretch.workload.forecast.history
+    known = stretch.series.between(stretch.start - _WARM_UP - history, stretch.end)
+    told = repr((stretch.workload, stretch.book.events, stretch.start, stretch.end, known.start))
+    found = hashlib.sha256(told.encode())
+    found.update(known.mean.tobytes())
+    found.update(known.peak.tobytes())
+    return found.hexdigest()
+
+
+def walk_all(
+    parts: Sequence[Stretch], workers: Executor, kept: KeptWalks, tell: Callable[[float], None]
+) -> list[list[Said]]:
+    """Walk stretches side by side, in their order; those that are kept are not walked again.
+
+    tell: hears the share that is done; what it raises ends the work.
+    """
+    marks = [mark(part) for part in parts]
+    found = [kept.find(one) for one in marks]
+    jobs: dict[Future[list[Said]], int] = {
+        workers.submit(walk, part): n for n, part in enumerate(parts) if found[n] is None
+    }
+    if parts:
+        tell(1 - len(jobs) / len(parts))
+    try:
+        for left, job in enumerate(as_completed(jobs), 1 - len(jobs)):
+            found[jobs[job]] = job.result()
+            kept.keep(marks[jobs[job]], job.result())
+            tell((len(parts) + left) / len(parts))
+    finally:
+        for job in jobs:
+            job.cancel()
+    return [list(one or ()) for one in found]
 
 
 def walk(stretch: Stretch) -> list[Said]:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from prescaler.core.errors import ChangedMeanwhile
-from prescaler.core.jobs import Job, JobKind, JobState
+from prescaler.core.jobs import MOST_KEPT, Job, JobKind, JobState
 from tests.contracts.conftest import AllStores
 from tests.support.builders import MONDAY
 
@@ -90,6 +90,45 @@ def test_a_silent_owner_loses_its_job_and_the_checkpoint_stays(stores: AllStores
         stores.jobs.report(UUID(int=1), "one", MONDAY + 71 * SECOND, progress=0.7)
     with pytest.raises(ChangedMeanwhile):
         stores.jobs.finish(UUID(int=1), "one", MONDAY + 71 * SECOND, JobState.DONE)
+
+
+def test_finished_pieces_are_there_for_whoever_takes_over_and_go_with_the_end(
+    stores: AllStores,
+) -> None:
+    one, other = UUID(int=1), UUID(int=2)
+    for job in (one, other):
+        stores.jobs.create(asked(job.int))
+        stores.jobs.claim(job, "one", MONDAY)
+    assert stores.jobs.keep_part(one, "one", "week 1", b"first try")
+    assert stores.jobs.keep_part(one, "one", "week 1", b"\x00\xffforecasts")
+    assert stores.jobs.keep_part(other, "one", "week 1", b"of another job")
+
+    stores.jobs.claim(one, "two", MONDAY + 70 * SECOND)
+
+    assert stores.jobs.part(one, "week 1") == b"\x00\xffforecasts"
+    assert stores.jobs.part(one, "week 2") is None
+    with pytest.raises(ChangedMeanwhile):
+        stores.jobs.keep_part(one, "one", "week 2", b"too late")
+    assert stores.jobs.keep_part(one, "two", "week 2", b"")
+    stores.jobs.finish(one, "two", MONDAY + 80 * SECOND, JobState.DONE, result={})
+    assert stores.jobs.part(one, "week 1") is None
+    assert stores.jobs.part(one, "week 2") is None
+    assert stores.jobs.part(other, "week 1") == b"of another job"
+    with pytest.raises(ChangedMeanwhile):
+        stores.jobs.keep_part(one, "two", "week 3", b"after the end")
+
+
+def test_a_job_keeps_no_more_pieces_than_there_is_room_for(stores: AllStores) -> None:
+    job, half = UUID(int=1), bytes(MOST_KEPT // 2)
+    stores.jobs.create(asked())
+    stores.jobs.claim(job, "one", MONDAY)
+
+    assert stores.jobs.keep_part(job, "one", "a", half)
+    assert stores.jobs.keep_part(job, "one", "b", half)
+    assert not stores.jobs.keep_part(job, "one", "c", b"x")
+    assert stores.jobs.part(job, "c") is None
+    assert stores.jobs.keep_part(job, "one", "b", b"smaller")
+    assert stores.jobs.keep_part(job, "one", "c", b"x")
 
 
 def test_a_job_ends_with_its_result(stores: AllStores) -> None:

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from prescaler.adapters.database import tables as t
 from prescaler.adapters.database.engine import Database
-from prescaler.adapters.database.upserts import insert_on
+from prescaler.adapters.database.upserts import insert_on, upsert
 from prescaler.core.errors import ChangedMeanwhile, StoreDamaged
-from prescaler.core.jobs import STALE_AFTER, Job, JobKind, JobState
+from prescaler.core.jobs import MOST_KEPT, STALE_AFTER, Job, JobKind, JobState
 
 _STAGE_LENGTH: Final = 200
 
@@ -86,6 +86,27 @@ class DatabaseJobs:
             connection.execute(_update(job, values))
         return not found.cancel_asked
 
+    def keep_part(self, job: UUID, owner: str, name: str, payload: bytes) -> bool:
+        """Keep a finished piece of the job until it ends; False where there is no room for it."""
+        part = t.job_part.c
+        size = sa.func.coalesce(sa.func.sum(sa.func.length(part.payload)), 0)
+        others = sa.select(size).where(part.job_id == job, part.name != name)
+        with self._database.write() as connection:
+            self._owned(connection, job, owner)
+            if connection.execute(others).scalar_one() + len(payload) > MOST_KEPT:
+                return False
+            key = {"job_id": job, "name": name}
+            upsert(connection, t.job_part, key, {"payload": payload})
+        return True
+
+    def part(self, job: UUID, name: str) -> bytes | None:
+        """A piece that was kept."""
+        part = t.job_part.c
+        query = sa.select(part.payload).where(part.job_id == job, part.name == name)
+        with self._database.read() as connection:
+            found: bytes | None = connection.execute(query).scalar_one_or_none()
+        return found
+
     def finish(
         self,
         job: UUID,
@@ -96,7 +117,7 @@ class DatabaseJobs:
         result: Mapping[str, Any] | None = None,
         error: str | None = None,
     ) -> None:
-        """End it: done with a result, failed with an error, or cancelled."""
+        """End it: done with a result, failed with an error, or cancelled; its pieces go."""
         values: dict[str, Any] = {
             "state": state.value,
             "touched_at": now,
@@ -108,6 +129,7 @@ class DatabaseJobs:
         with self._database.write() as connection:
             self._owned(connection, job, owner)
             connection.execute(_update(job, values))
+            connection.execute(sa.delete(t.job_part).where(t.job_part.c.job_id == job))
 
     def cancel(self, job: UUID, now: datetime) -> Job | None:
         """Ask it to stop: one that waits ends at once, a running one at its next report."""

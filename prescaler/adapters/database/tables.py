@@ -197,6 +197,15 @@ job = sa.Table(
     sa.Column("owner", sa.String(100), nullable=True),
 )
 
+job_part = sa.Table(
+    "job_part",
+    metadata,
+    sa.Column("job_id", sa.Uuid, primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    comment="Pieces of a job that are done, until it ends: another worker goes on from them.",
+)
+
 calendar = sa.Table(
     "calendar",
     metadata,
