@@ -22,10 +22,9 @@ from prescaler.core.replay.stress import (
     unseen,
 )
 from prescaler.core.replay.words import told
+from prescaler.core.scaledobject import Variant
 from prescaler.core.series import Series
-from prescaler.usecases.replay_period import (
-    ground_of,
-)
+from prescaler.usecases.replay_period import ground_of, occurrences
 from prescaler.usecases.replay_subject import TraceFacts, of_trace
 
 
@@ -33,13 +32,15 @@ from prescaler.usecases.replay_subject import TraceFacts, of_trace
 class Twist:
     """What goes wrong besides.
 
-    blind: reactive scaling sees nothing in events. dies: prescaler answers nothing from an hour
-    before each on. truth: what really happens, where the calendar of the case is wrong.
+    blind: reactive scaling sees nothing from so long before each event to its end. dies: prescaler
+    answers nothing from an hour before each on. truth: what really happens, where the case (what
+    prescaler knows) is wrong. variant: how prediction and reality are put together.
     """
 
-    blind: bool = False
+    blind: timedelta | None = None
     dies: bool = False
     truth: Case | None = None
+    variant: Variant = Variant.FORMULA
 
 
 def stress(bench: Bench, case: Case) -> list[dict[str, object]]:
@@ -60,7 +61,7 @@ def stress(bench: Bench, case: Case) -> list[dict[str, object]]:
         ("x10 in 2 min, planned", tenfold, Arm.CALENDAR, Twist()),
         ("x5, 15 min before the calendar says", late, Arm.CALENDAR, Twist(truth=crowded)),
         ("x5, prescaler dies in events", crowded, Arm.CALENDAR, Twist(dies=True)),
-        ("reactive blind in events", case, Arm.CALENDAR, Twist(blind=True)),
+        *_gaps(case, crowded),
         ("five announced crowds that never come", rumour, Arm.CALENDAR, Twist()),
         ("clock change", _clock_change(plain), Arm.PLAIN, Twist()),
         ("level shift x2", shifted, Arm.PLAIN, Twist()),
@@ -70,6 +71,23 @@ def stress(bench: Bench, case: Case) -> list[dict[str, object]]:
         found = _stressed(bench, title, one, arm, twist)
         print(*found, sep="\n", flush=True)
         rows += found
+    return rows
+
+
+def _gaps(case: Case, crowded: Case) -> list[tuple[str, Case, Arm, Twist]]:
+    """Prometheus is away: for the reactive trigger alone, and for prescaler's own demand too."""
+    rows, at_once, before = [], timedelta(0), timedelta(hours=1)
+    events = occurrences(crowded.subject.book, crowded.start, crowded.end)
+    hidden = unseen(crowded.subject.series, [(one.start - before, one.end) for one in events])
+    away = _with_series(crowded, "away", hidden)
+    for variant in (Variant.FORMULA, Variant.TWO_TRIGGERS):
+        told = variant.value.replace("-", " ")
+        blind = Twist(blind=at_once, variant=variant)
+        gap = Twist(blind=before, truth=crowded, variant=variant)
+        rows += [
+            (f"reactive blind in events, {told}", case, Arm.CALENDAR, blind),
+            (f"x5, Prometheus away for both, {told}", away, Arm.CALENDAR, gap),
+        ]
     return rows
 
 
@@ -136,15 +154,17 @@ def _stressed(
     twist: Twist,
 ) -> list[dict[str, object]]:
     """Reactive scaling at 70 % and prescaler at three quantiles, on one scenario."""
-    ground = bench.ground(case, [arm])
-    if twist.truth is not None:
-        known = ground_of(twist.truth.subject, case.start, case.end)
-        ground = replace(ground, load=known.load, events=known.events)
-    if twist.blind:
-        spans = [(one.start, one.end) for one in ground.events]
-        seen = unseen(case.subject.series, spans)
-        shown = ground_of(case.subject, case.start, case.end, seen)
-        ground = replace(ground, load=shown.load)
+    truth = (twist.truth or case).subject
+    known = ground_of(truth, case.start, case.end)
+    if twist.blind is not None:
+        spans = [(one.start - twist.blind, one.end) for one in known.events]
+        known = ground_of(truth, case.start, case.end, unseen(truth.series, spans))
+    ground = replace(
+        bench.ground(case, [arm]),
+        load=known.load,
+        events=known.events,
+        formula=twist.variant is Variant.FORMULA,
+    )
     if twist.dies:
         ticks = ground.load.ticks
         edges = [

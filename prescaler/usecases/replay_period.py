@@ -24,6 +24,7 @@ from prescaler.core.replay.promise import Promise
 from prescaler.core.replay.scaling import TICK, Behavior, Delays, Direction, Scaling
 from prescaler.core.replay.track import Said, declared_floors, track
 from prescaler.core.replay.words import Otherwise
+from prescaler.core.scaledobject import Variant, default_variant
 from prescaler.core.series import Series, coarsen
 from prescaler.core.workload import Workload
 from prescaler.usecases.replay_walk import KeptWalks, NothingKept, stretches, walk_all
@@ -265,6 +266,7 @@ def ground_of(
         zone=workload.forecast.timezone,
         events=events,
         counted=subject.counted,
+        formula=default_variant(workload) is Variant.FORMULA,
     )
 
 

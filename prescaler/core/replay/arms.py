@@ -158,6 +158,8 @@ def _predicted(setting: Setting, ground: Ground) -> Metric:
     served = ground.tracks[setting.arm].served(policy)
     for first, last in ground.dead:
         served[first:last] = 0.0
+    if ground.formula:
+        served = np.where(np.isnan(ground.load.signal), np.nan, served)
     return Metric(served, policy.target, landed=ground.counted)
 
 

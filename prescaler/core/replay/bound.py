@@ -19,11 +19,12 @@ def upper_bound(bad: FloatArray, exposure: float) -> float:
     the same sum of squares; the number of spells is Poisson, and the bound is Garwood's upper limit
     of its mean, times the size of a spell. Where nothing went wrong, nobody knows the size: 0.
     """
-    total, squares = float(bad.sum()), float((bad**2).sum())
+    total = float(bad.sum())
     if total <= 0 or exposure <= 0:
         return 0.0
-    size = squares / total
-    return _limit(total / size) * size / exposure
+    shares = bad / total
+    spells = 1.0 / float((shares**2).sum())
+    return _limit(spells) * (total / spells) / exposure
 
 
 def _limit(count: float) -> float:

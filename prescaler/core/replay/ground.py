@@ -61,7 +61,8 @@ class Ground:
     series: demand, also before the period (week-ago and cron look there). capacity: load units a
     pod carries at its limit. policy: lead times, windows, bounds. events: occurrences that touch
     the period. tracks: what prescaler would have served. counted: whether it knows the running
-    pods. dead: ticks from which on prescaler answers nothing, as (first, last).
+    pods. dead: ticks from which on prescaler answers nothing, as (first, last). formula: one
+    composite metric, which fails wherever reality cannot be read; else two triggers.
     """
 
     load: Load
@@ -75,6 +76,7 @@ class Ground:
     tracks: Mapping[Arm, Track] = field(default_factory=dict)
     counted: bool = True
     dead: Sequence[tuple[int, int]] = ()
+    formula: bool = False
 
     def target(self, utilisation: float) -> float:
         """Load units a pod should carry."""

@@ -74,6 +74,20 @@ def test_a_dead_stretch_serves_nothing() -> None:
     assert predicted.target == 50.0
 
 
+def test_a_formula_fails_where_reality_cannot_be_read() -> None:
+    there = tracked(9)
+    signal = there.load.signal.copy()
+    signal[100:200] = np.nan
+    blind = replace(there, load=replace(there.load, signal=signal))
+    apart, _ = metrics_of(Setting(Arm.PLAIN, 0.5), blind)
+    composite, _ = metrics_of(Setting(Arm.PLAIN, 0.5), replace(blind, formula=True))
+
+    assert set(apart.values[100:200].tolist()) == {450.0}
+    assert np.isnan(composite.values[100:200]).all()
+    assert np.isfinite(composite.values[:100]).all()
+    assert np.isfinite(composite.values[200:]).all()
+
+
 def test_the_reactive_term_may_have_a_target_of_its_own() -> None:
     _, own = metrics_of(Setting(Arm.PLAIN, 0.9, reactive=0.6), tracked(1))
 
