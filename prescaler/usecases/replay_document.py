@@ -215,7 +215,7 @@ def _judged(advice: Advice, one: Judged | None) -> dict[str, Any] | None:
         "setting": setting_json(one.setting),
         "first_two_thirds": {
             **_part(promise.of(one.chosen_on), margins[0], one.chosen_on),
-            "bound": one.bound,
+            "bound": None if one.quiet else one.bound,
         },
         "last_third": _part(promise.of(one.verified_on), margins[1], one.verified_on),
         "if_dead": one.dead.dropped if one.dead is not None else None,

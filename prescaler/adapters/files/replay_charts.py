@@ -26,13 +26,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Dot:
-    """One configuration: pod-hours, dropped share, what it is."""
+    """One configuration: pod-hours, dropped share, what it is; mark: a name beside it."""
 
     name: str
     title: str
     x: float
     y: float
     kept: bool
+    mark: str = ""
 
 
 def lines_chart(stamps: Sequence[str], lines: Sequence[Line], unit: str) -> str:
@@ -71,16 +72,27 @@ def frontier_chart(dots: Sequence[Dot]) -> str:
         return HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM)
 
     parts = [_grid(y(10.0**power), f"{100 * 10.0**power:g} %") for power in range(bottom, top + 1)]
-    step = (high - low) / _TICKS
-    parts += [_label(x(low + n * step), f"{low + n * step:,.0f}") for n in range(_TICKS + 1)]
+    parts += [_label(x(at), f"{at:,.10g}") for at in _round_marks(low, high)]
     for dot in dots:
-        kept = " kept" if dot.kept else ""
+        kept = (" kept" if dot.kept else "") + (" named" if dot.mark else "")
         text = f"{dot.title}: {dot.x:,.0f} pod-hours, {100 * dot.y:.4g} % dropped"
         parts.append(
             f'<circle class="dot {dot.name}{kept}" cx="{x(dot.x):.1f}" cy="{y(dot.y):.1f}" r="4">'
             f"<title>{escape(text)}</title></circle>"
         )
+        if dot.mark:
+            at, side = x(dot.x), "end" if dot.x > (low + high) / 2 else "start"
+            parts.append(
+                f'<text class="name" x="{at + (-8 if side == "end" else 8):.1f}" '
+                f'y="{y(dot.y) - 8:.1f}" text-anchor="{side}">{escape(dot.mark)}</text>'
+            )
     return _svg(parts)
+
+
+def _round_marks(low: float, high: float) -> list[float]:
+    """A few round numbers in between."""
+    step = _nice((high - low) / _TICKS)
+    return [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _pairs(times: Sequence[int], line: Line) -> list[tuple[int, float | None]]:

@@ -83,7 +83,8 @@ def _advice(advice: Found | None) -> str:
 def _choice(advice: Found) -> str:
     if advice["best"] is None:
         return ""
-    return _table(CHOICE_HEAD, choice_rows(advice, Promise.parse(advice["promise"]["text"])))
+    rows = choice_rows(advice, Promise.parse(advice["promise"]["text"]))
+    return _table(CHOICE_HEAD, rows, words=2)
 
 
 def _way(way: Found | None) -> str:
@@ -148,13 +149,19 @@ def _percent(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{100 * value:.{digits}f} %"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
-    )
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
+    """words: so many columns hold words, the others numbers."""
+    top = _cells("th", head, words)
+    body = "".join(f"<tr>{_cells('td', row, words)}</tr>" for row in rows)
     return (
         f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _cells(tag: str, row: Sequence[str], words: int) -> str:
+    return "".join(
+        f"<{tag}{' class=words' if place < words else ''}>{escape(str(cell))}</{tag}>"
+        for place, cell in enumerate(row)
     )
 
 
@@ -173,7 +180,7 @@ def _curves(found: Found, kind: str, unit: str) -> str:
         lines = [Line("demand", "demand, in full pods", needed), *lines]
     shown = [arm for arm in titles if arm in _SHOWN] or list(titles)
     return _switches(lines, ("demand", *shown)) + (
-        f"{lines_chart(series['stamps'], lines, unit)}</div>"
+        f'<div class="wide">{lines_chart(series["stamps"], lines, unit)}</div></div>'
     )
 
 
@@ -191,6 +198,7 @@ def _frontier(found: Found) -> str:
     if not sweep:
         return ""
     kept = {n for rows in found["frontier"].values() for n in rows}
+    named = _named(found)
     dots = [
         Dot(
             row["setting"]["arm"],
@@ -198,6 +206,7 @@ def _frontier(found: Found) -> str:
             row["all"]["pod_hours"],
             row["all"]["dropped"],
             number in kept,
+            named.get(row["setting"]["text"], ""),
         )
         for number, row in enumerate(sweep)
     ]
@@ -206,7 +215,14 @@ def _frontier(found: Found) -> str:
         for arm in dict.fromkeys(dot.name for dot in dots)
     )
     note = "Pod-hours to the right, dropped demand upwards; no dot of its side beats a full one."
-    return f"<p>{keys}</p><div>{frontier_chart(dots)}</div><p>{note}</p>"
+    return f'<p>{keys}</p><div class="wide">{frontier_chart(dots)}</div><p>{note}</p>'
+
+
+def _named(found: Found) -> dict[str, str]:
+    """Dots that have a name in the picture, by their setting."""
+    best = (found["advice"] or {}).get("best")
+    named = {found["present"]["setting"]["text"]: "today"} if "present" in found else {}
+    return {**named, best["setting"]["text"]: "advised"} if best else named
 
 
 def _events(found: Found) -> str:
@@ -230,6 +246,7 @@ def _assumed(assumed: Found) -> str:
     return _table(
         ["what", "value"],
         [[name.replace("_", " "), _plain(value)] for name, value in assumed.items()],
+        words=2,
     )
 
 

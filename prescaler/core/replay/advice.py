@@ -53,6 +53,11 @@ class Judged:
         first, last = promise.of(self.chosen_on), promise.of(self.verified_on)
         return promise.limit - first, promise.limit - last
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing at all went wrong on the days it was chosen on."""
+        return self.bound <= 0.0
+
     def sure(self, promise: Promise) -> bool:
         """Whether it keeps the promise up to its bound."""
         return self.bound <= promise.limit
@@ -72,7 +77,7 @@ class Saving:
 class Advice:
     """best: what is advised. present, reactive: to compare with; reactive None: none keeps it.
 
-    careful: where the last third broke the promise, the cheapest setting with a lower bound that
+    careful: where the last third broke the promise, the cheapest setting with no higher bound that
     kept it on all days.
     """
 
@@ -145,11 +150,11 @@ def _may_come(one: Judged) -> tuple[float, float]:
 
 
 def _next(promise: Promise, judged: Sequence[Judged], best: Judged) -> Judged | None:
-    """The cheapest of those that are more careful and kept the promise on all days."""
+    """The cheapest of those that are no less careful and kept the promise on all days."""
     found = (
         one
         for one in judged
-        if one.bound < best.bound and promise.kept(one.chosen_on) and promise.kept(one.verified_on)
+        if one.bound <= best.bound and promise.kept(one.chosen_on) and promise.kept(one.verified_on)
     )
     return min(found, key=_spent, default=None)
 

@@ -17,7 +17,8 @@ def upper_bound(bad: FloatArray, exposure: float) -> float:
 
     What goes wrong comes in spells. The days count as so many equal spells as have the same sum and
     the same sum of squares; the number of spells is Poisson, and the bound is Garwood's upper limit
-    of its mean, times the size of a spell. Where nothing went wrong, nobody knows the size: 0.
+    of its mean, times the size of a spell. Where nothing went wrong, nobody knows the size: 0 (see
+    `most_spells`).
     """
     total = float(bad.sum())
     if total <= 0 or exposure <= 0:
@@ -25,6 +26,11 @@ def upper_bound(bad: FloatArray, exposure: float) -> float:
     shares = bad / total
     spells = 1.0 / float((shares**2).sum())
     return _limit(spells) * (total / spells) / exposure
+
+
+def most_spells(exposure: float) -> float:
+    """How many spells in a unit of exposure may still come, where none was seen in all of it."""
+    return _limit(0.0) / exposure if exposure > 0 else math.inf
 
 
 def _limit(count: float) -> float:

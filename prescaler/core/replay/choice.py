@@ -40,8 +40,8 @@ def _cells(one: Mapping[str, Any], promise: Promise) -> list[str]:
     return [
         one["setting"]["text"],
         promise.short(first["value"]),
-        promise.short(bound),
-        promise.short(promise.limit - bound),
+        "none seen" if bound is None else promise.short(bound),
+        "-" if bound is None else promise.short(promise.limit - bound),
         promise.short(last["value"]),
         f"{last['pod_hours']:,.0f}",
     ]

@@ -7,7 +7,7 @@ from typing import Final
 
 from prescaler.core.durations import format_duration, parse_duration
 from prescaler.core.errors import BadParameter
-from prescaler.core.replay.bound import upper_bound
+from prescaler.core.replay.bound import most_spells, upper_bound
 from prescaler.core.replay.measures import Measures, Tally
 from prescaler.core.replay.scaling import TICK
 
@@ -67,6 +67,10 @@ class Promise:
             return upper_bound(tally.row("dropped")[days], float(tally.row("demand")[days].sum()))
         bad = tally.row("violated")[days] * (TICK / _MINUTE)
         return upper_bound(bad, float(tally.row("ticks")[days].sum()) * (TICK / self.per))
+
+    def most_spells(self, hours: float) -> float:
+        """Spells in `per` (a promise of a share: in 30 days) that may come after hours of none."""
+        return most_spells(timedelta(hours=hours) / self.per)
 
     def kept(self, found: Measures) -> bool:
         """Whether it was kept."""

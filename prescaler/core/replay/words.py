@@ -95,7 +95,8 @@ def _headline(advice: Advice, best: Judged) -> str:
 
 
 def _certain(advice: Advice) -> str:
-    return f" with {_PERCENT * LEVEL:g} % certainty" if advice.sure else ""
+    loud = advice.sure and advice.best is not None and not advice.best.quiet
+    return f" with {_PERCENT * LEVEL:g} % certainty" if loud else ""
 
 
 def _spared(advice: Advice) -> str:
@@ -115,8 +116,8 @@ def _verified(advice: Advice, best: Judged) -> list[str]:
     verdict = "which keeps it" if advice.kept else "which BREAKS it"
     found = [
         (
-            f"Chosen on the first two thirds ({first}; with {_PERCENT * LEVEL:g} % certainty at "
-            f"most {promise.told(best.bound)}); the last third came to {last}, {verdict}."
+            f"Chosen on the first two thirds ({first}; {_may_come(promise, best)}); the last third "
+            f"came to {last}, {verdict}."
         )
     ]
     if advice.verdict in _KEPT and not advice.sure:
@@ -125,6 +126,17 @@ def _verified(advice: Advice, best: Judged) -> list[str]:
             "it as a hint, and play a longer period."
         )
     return found
+
+
+def _may_come(promise: Promise, best: Judged) -> str:
+    """The bound; where nothing went wrong, the number of spells that this leaves possible."""
+    certain = f"with {_PERCENT * LEVEL:g} % certainty"
+    if not best.quiet:
+        return f"{certain} at most {promise.told(best.bound)}"
+    spells = promise.most_spells(best.chosen_on.hours)
+    return (
+        f"{certain} at most {spells:.2g} bad spells in {format_duration(promise.per)}, however long"
+    )
 
 
 def _next(advice: Advice) -> list[str]:

@@ -83,7 +83,7 @@ def test_without_any_forecast_that_keeps_it_reactive_is_enough() -> None:
 
     assert found.verdict is Verdict.REACTIVE_IS_ENOUGH
     assert found.forecast is None
-    assert words[0].endswith("keeps 1% with 80 % certainty without a forecast.")
+    assert words[0].endswith("keeps 1% without a forecast.")
     assert not any(word.startswith("A higher target") for word in words)
 
 
@@ -128,7 +128,17 @@ def test_a_choice_that_the_last_third_breaks_is_told() -> None:
     words = advice_words(found, Otherwise(), PRESENT)
     assert words[0].startswith("Not proven: reactive at 80 % was the cheapest that kept 1%")
     assert "BREAKS" in words[1]
+    assert words[1].startswith(
+        "Chosen on the first two thirds (0 % of demand dropped; with 80 % certainty at most 8 bad "
+        "spells in 30d, however long"
+    )
     assert words[2] == "No more careful setting that was tried kept it on all days."
+    calm = played(reactive(0.7), 12, 0)
+    quiet = advise(PROMISE, [calm], PRESENT, PRICES, 9)
+    assert advice_words(quiet, Otherwise(), PRESENT)[0] == (
+        "Prediction does not pay here: reactive at 70 % keeps 1% without a forecast."
+    )
+    assert advise(PROMISE, [lucky, calm], PRESENT, PRICES, 9).careful is not None
 
 
 def test_the_next_more_careful_setting_is_named_where_the_last_third_breaks() -> None:

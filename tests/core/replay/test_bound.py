@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prescaler.core.replay.bound import LEVEL, upper_bound
+from prescaler.core.replay.bound import LEVEL, most_spells, upper_bound
 from prescaler.core.replay.choice import CHOICE_HEAD, choice_rows
 from prescaler.core.replay.measures import Prices
 from prescaler.core.replay.promise import Promise
@@ -26,6 +26,8 @@ def test_it_is_garwoods_limit_of_a_poisson_mean() -> None:
 def test_nothing_wrong_and_nothing_seen_are_nothing() -> None:
     assert upper_bound(np.zeros(9), 9.0) == 0
     assert upper_bound(np.ones(9), 0.0) == 0
+    assert most_spells(0.0) == float("inf")
+    assert most_spells(2.0) == pytest.approx(1.6094 / 2, rel=0.01)
 
 
 @given(DAYS, st.floats(0.1, 100.0))
@@ -61,7 +63,7 @@ def test_a_promise_has_a_bound_in_its_own_unit() -> None:
     assert Promise.parse("1%").bound(run.tally, days) == pytest.approx(9.0754 * 0.005 / 6, rel=0.01)
 
 
-def choice(value: float, bound: float) -> dict[str, object]:
+def choice(value: float, bound: float | None) -> dict[str, object]:
     part = {"value": value, "pod_hours": 1234.5}
     return {
         "setting": {"text": "reactive at 70 %"},
@@ -81,3 +83,5 @@ def test_the_choices_are_told_with_bound_and_margin() -> None:
     assert len(rows[0]) == len(CHOICE_HEAD)
     (share,) = choice_rows({"best": choice(0.0001, 0.0002)}, Promise.parse("0.1%"))
     assert share[2:5] == ["0.01 %", "0.02 %", "0.08 %"]
+    (quiet,) = choice_rows({"best": choice(0.0, None)}, Promise.parse("10m/30d"))
+    assert quiet[2:5] == ["0 min", "none seen", "-"]
