@@ -62,6 +62,7 @@ from prescaler.usecases.crowd_lore import LorePorts
 from prescaler.usecases.forecast_workload import ForecastPorts
 from prescaler.usecases.read_calendar import CalendarReader
 from prescaler.usecases.refresh_serving import ServingPorts, refresh_serving, start_serving
+from prescaler.usecases.rehearse import StoredBefore, recall
 from prescaler.usecases.review_trust import TrustPorts
 from prescaler.usecases.score_forecasts import ScorePorts
 from prescaler.usecases.serve_metric import Served, ServingTable
@@ -216,17 +217,29 @@ def worker_resources(plan: WorkerPlan) -> WorkerResources:
     return WorkerResources(stores, _open_sources(plan.sources), lore_ports(stores), pods)
 
 
-def dry_run_ports(settings: Settings, workload: Workload) -> ForecastPorts:
-    """Ports that read the real sources and store nothing."""
+def dry_run_ports(settings: Settings, workload: Workload, stores: Stores | None) -> ForecastPorts:
+    """Ports that read the real sources and calendar, and store nothing. stores: None = none yet.
+
+    Raises:
+        StoreError: by its subclass.
+    """
     plan = worker_plan(settings)
-    return ForecastPorts(
+    events = MemoryEvents() if stores is None else stores.events
+    ports = ForecastPorts(
         clock=clock(),
         source=demand_source(workload, _open_sources(plan.sources)),
         workloads=MemoryWorkloads(),
         demand=MemoryDemand(),
         forecasts=MemoryForecasts(),
-        lore=LorePorts(CalendarReader(MemoryEvents()), MemoryUplifts()),
+        lore=LorePorts(CalendarReader(events), MemoryUplifts()),
+        pods={one.name: PrometheusPods(one) for one in plan.sources},
     )
+    if stores is not None:
+        like = settings.workload(workload.like.workload) if workload.like is not None else None
+        found = StoredBefore(stores.workloads, stores.demand, stores.forecasts, stores.uplifts)
+        wanted = [workload] if like is None else [like, workload]
+        recall(found, wanted, ports, clock().now().replace(microsecond=0))
+    return ports
 
 
 def open_feed(section: FeedSection) -> Feed:
@@ -385,6 +398,12 @@ def check_schema(stores: Stores) -> None:
         StoreError: StoreNotMigrated, StoreIncompatible, or StoreUnreachable.
     """
     schema.check(stores.database)
+
+
+def store_exists(stores: Stores) -> bool:
+    """Whether there is anything to read: asking SQLite would make an empty file."""
+    database = stores.database
+    return not database.sqlite or Path(database.url.database or "").exists()
 
 
 def upgrade_schema(stores: Stores) -> tuple[str | None, str]:

@@ -182,11 +182,48 @@ def test_forecast_runs_once_and_shows_what_came(run: Run) -> None:
 
 @pytest.mark.usefixtures("with_prometheus")
 def test_a_dry_run_stores_nothing(run: Run, folder: Path) -> None:
-    code, out, _ = run("forecast", "web", "--dry-run", "--json")
+    code, out, err = run("forecast", "web", "--dry-run", "--json")
 
     assert code == 0
     assert json.loads(out)[0]["peak"]["pods"] > 0
     assert not (folder / "store.sqlite").exists()
+    assert "without stored history and planned events: " in err
+    assert "is not there yet" in err
+
+
+@pytest.mark.usefixtures("with_prometheus")
+def test_a_dry_run_plans_with_the_calendar_as_a_real_run_does(run: Run, folder: Path) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    run("db", "upgrade")
+    start = (datetime.now(UTC) + timedelta(hours=6)).isoformat(timespec="seconds")
+    dry = ("forecast", "web", "--dry-run", "--json")
+    before = json.loads(run(*dry)[1])[0]["peak"]
+    options = ("--start", start, "--for", "2h", "-w", "web", "--factor", "9")
+    assert run("events", "add", "Semi-final", *options)[0] == 0
+
+    code, out, err = run(*dry)
+    peak = json.loads(out)[0]["peak"]
+    shown = run("forecast", "web", "--dry-run")[1]
+    real = json.loads(run("forecast", "web", "--json")[1])[0]
+
+    assert (code, err) == (0, "")
+    assert peak["pods"] > 2 * before["pods"]
+    assert (before["events"], peak["events"]) == ([], ["Semi-final"])
+    assert "with Semi-final" in shown
+    assert real["outcome"] == "stored"  # the dry ones before it stored nothing
+    assert real["peak"]["events"] == ["Semi-final"]
+    assert real["peak"]["pods"] == pytest.approx(peak["pods"], rel=0.05)
+
+
+@pytest.mark.usefixtures("with_prometheus")
+def test_a_dry_run_on_a_damaged_store_is_refused(run: Run, folder: Path) -> None:
+    (folder / "store.sqlite").write_text("no database at all, however long one looks at it")
+
+    code, _, err = run("forecast", "web", "--dry-run")
+
+    assert code == 5
+    assert "a dry run needs its history and calendar" in err
 
 
 @pytest.mark.usefixtures("with_prometheus")
