@@ -4,12 +4,12 @@ import difflib
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from prescaler.core.errors import BadEvent, BadEvents, BadParameter, ChangedMeanwhile
-from prescaler.core.event_book import last_end
+from prescaler.core.event_book import last_end, occurrences
 from prescaler.core.event_records import EventWrite
 from prescaler.core.event_text import from_plain, to_plain
 from prescaler.core.instants import format_instant
@@ -119,6 +119,64 @@ def change_event(identity: UUID, plain: Any, who: Planner, ports: EventPorts) ->
     after = replace(read_event(plain, ports, identity=identity), revision=before.revision)
     who.may(after)
     return _write([_entry("change event", before, after, who, ports)], ports)[0]
+
+
+@dataclass(frozen=True)
+class Move:
+    """One time of a repeating event that takes place at another time.
+
+    occurrence: its present start. end: None = it keeps its length.
+    """
+
+    occurrence: datetime
+    start: datetime
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What a move made: the event without that time, and that time as an event of its own."""
+
+    series: PlannedEvent
+    single: PlannedEvent
+
+
+def moved(before: PlannedEvent, move: Move, identity: UUID) -> Moved:
+    """What a move would make; nothing is stored.
+
+    Raises:
+        BadEvent: it does not repeat, nothing of it starts then, or the new times cannot be.
+    """
+    if before.rule is None:
+        raise BadEvent("rule: the event takes place once; change its start and end")
+    found = occurrences(before, move.occurrence, move.occurrence + timedelta(seconds=1))
+    lasted = next((o for o in found if o.start == move.occurrence), None)
+    if lasted is None:
+        text = format_instant(move.occurrence)
+        raise BadEvent(f"occurrence: none starts at {text}; `exceptions` lists those taken out")
+    end = move.end if move.end is not None else move.start + (lasted.end - lasted.start)
+    plain = to_plain(before)
+    kept = [*plain["exceptions"], format_instant(move.occurrence)]
+    series = from_plain({**plain, "exceptions": kept}, before.id)
+    times = {"start": format_instant(move.start), "end": format_instant(end)}
+    single = from_plain({**plain, **times, "rule": None, "exceptions": []}, identity)
+    return Moved(replace(series, revision=before.revision), single)
+
+
+def move_occurrence(identity: UUID, move: Move, who: Planner, ports: EventPorts) -> Moved:
+    """Move one time of a repeating event; the others stay, and both changes come or neither.
+
+    Raises:
+        UnknownEvent, BadEvent, ChangedMeanwhile
+    """
+    before = _read_before(identity, who, ports)
+    made = moved(before, move, uuid4())
+    who.may(made.single)
+    writes = [
+        _entry("move occurrence", before, made.series, who, ports),
+        _entry("create event", None, made.single, who, ports),
+    ]
+    return Moved(*_write(writes, ports))
 
 
 def cancel_event(identity: UUID, who: Planner, ports: EventPorts) -> PlannedEvent:

@@ -121,6 +121,27 @@ def test_an_edit_changes_what_is_named_and_a_new_start_moves_the_end(run: Run) -
     assert listed(run)[0]["name"] == "Final"
 
 
+def test_one_time_of_a_repeating_event_moves(run: Run, stores: Stores) -> None:
+    run("add", "League", *TONIGHT, "--rule", "FREQ=DAILY;COUNT=2")
+    (event,) = listed(run)
+    asked = ("move", event["id"][:8], "--occurrence", "2026-11-24 21:00")
+
+    dry = run(*asked, "--start", "2026-11-25 20:00", "--for", "1h", "--dry-run")
+    wrong = run("move", event["id"], "--occurrence", "2026-11-26 21:00", "--start", "2026-11-27")
+    both = run(*asked, "--start", "2026-11-25 20:00", "--end", "2026-11-25 21:00", "--for", "1h")
+    assert (dry[0], "20:00 to 21:00" in dry[1], len(listed(run))) == (0, True, 1)
+    assert (wrong[0], both[0]) == (2, 2)
+    assert "occurrence: none starts at 2026-11-26T20:00:00Z" in wrong[2]
+
+    code, out, _ = run(*asked, "--start", "2026-11-25 20:00", "--json", "--author", "ada")
+
+    assert (code, json.loads(out)["event"]["end"]) == (0, "2026-11-25T21:00:00Z")
+    series, single = listed(run)
+    assert series["exceptions"] == ["2026-11-24T20:00:00Z"]
+    assert (single["start"], single["rule"]) == ("2026-11-25T19:00:00Z", None)
+    assert {e.author for e in stores.audit.recent(2)} == {"ada"}
+
+
 def test_a_cancelled_event_is_only_listed_when_asked_for(run: Run) -> None:
     run("add", "Semi-final", *TONIGHT)
     (event,) = listed(run)

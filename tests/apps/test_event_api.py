@@ -83,6 +83,34 @@ def test_deleting_cancels_and_twice_is_once(writers: Served) -> None:
     assert writers.get(path).json()["state"] == "cancelled"
 
 
+def test_one_time_of_a_repeating_event_moves_in_one_call(writers: Served) -> None:
+    event = created(writers, 5, rule="FREQ=DAILY;COUNT=3")
+    path = f"{EVENTS}/{event['id']}/move"
+    second, moved_to = (format_instant(NOW + h * HOUR) for h in (29, 31))
+    body = {"occurrence": second, "start": moved_to, "reason": "rain"}
+
+    answer = post(writers, body, {**WRITE, "If-Match": '"1"'}, path)
+
+    single = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"{EVENTS}/{single['id']}"
+    assert (single["start"], single["rule"]) == (moved_to, None)
+    assert single["end"] == format_instant(NOW + 33 * HOUR)
+    coming = writers.get(f"{EVENTS}/upcoming").json()["items"]
+    assert [one["occurrence"]["start"] for one in coming] == [
+        format_instant(NOW + h * HOUR) for h in (5, 31, 53)
+    ]
+    changes = writers.get(f"{EVENTS}/{event['id']}/changes").json()["items"]
+    assert (changes[0]["action"], changes[0]["reason"]) == ("move occurrence", "rain")
+    assert post(writers, body, {**WRITE, "If-Match": '"1"'}, path).status_code == 412
+    assert post(writers, body, WRITE, path).status_code == 400
+    assert post(writers, {**body, "where": 1}, WRITE, path).status_code == 400
+    assert post(writers, {**body, "start": "soon"}, WRITE, path).status_code == 400
+    assert post(writers, body, {"X-API-Key": WEB_ONLY}, path).status_code == 403
+    unknown = f"{EVENTS}/{uuid4()}/move"
+    assert post(writers, body, WRITE, unknown).status_code == 404
+
+
 def test_every_change_of_an_event_can_be_read(writers: Served) -> None:
     event, other = created(writers), created(writers)
     path = f"{EVENTS}/{event['id']}"

@@ -242,6 +242,29 @@ def send(served: Served, path: str, **changes: Any) -> Any:
     return served.client.post(path, data=body, follow_redirects=False)
 
 
+def test_one_time_of_a_repeating_event_moves_in_a_form(writer: Served) -> None:
+    event = planned(writer, rule="FREQ=DAILY;COUNT=2")
+    html = text(writer, f"/events/{event.id}")
+    assert html.count("Move this one") == 2
+    assert "Move this one" not in text(writer, f"/events/{planned(writer).id}")
+    second = format_instant(NOW + 29 * HOUR)
+    assert f'name="occurrence" value="{second}"' in html
+    # 05:00 UTC and two hours later, on the wall clock of Paris a day further.
+    times = {"start": "2026-11-25T07:30", "end": "2026-11-25T09:30"}
+    path = f"/events/{event.id}/move"
+
+    done = send(writer, path, occurrence=second, revision=str(event.revision), **times)
+
+    assert done.status_code == 303
+    single = writer.stores.events.get(UUID(done.headers["location"].rpartition("/")[2]))
+    assert (format_instant(single.start), single.rule) == ("2026-11-25T06:30:00Z", None)
+    assert text(writer, f"/events/{event.id}").count("Move this one") == 1
+    again = send(writer, path, occurrence=second, revision=str(event.revision), **times)
+    nonsense = send(writer, path, occurrence="soon", **times)
+    forged = send(writer, path, occurrence=second, token="0" * 32, **times)
+    assert [a.status_code for a in (again, nonsense, forged)] == [412, 400, 403]
+
+
 def test_an_event_is_planned_changed_and_cancelled_in_a_form(writer: Served) -> None:
     assert "Plan an event" in text(writer, "/events")
     planned_at = send(writer, "/event-form").headers["location"]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Header, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from prescaler.apps.api.context import ApiContext, Context, Reader, Writer, documented
 from prescaler.apps.api.event_shapes import (
@@ -27,9 +27,11 @@ from prescaler.core.event_records import EventQuery
 from prescaler.core.instants import format_instant, parse_instant
 from prescaler.core.planned import EventState, Occurrence, PlannedEvent
 from prescaler.usecases.change_events import (
+    Move,
     Planner,
     cancel_event,
     change_event,
+    move_occurrence,
     plan_event,
     read_event,
     subject_of,
@@ -182,6 +184,41 @@ def put_event(
         planner(caller, reason, revision_in(if_match)),
         lambda who: change_event(identity, plain, who, context.event_ports()),
     )
+
+
+class MoveBody(BaseModel):
+    """One time of a repeating event, and when it takes place instead."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    occurrence: InstantText = Field(description="its present start, RFC 3339")
+    start: InstantText = Field(description="its new start")
+    end: InstantText | None = Field(None, description="its new end; absent: it keeps its length")
+    reason: str = Field("", max_length=2000, description="why; stands in the audit")
+
+
+@router.post("/{identity}/move", status_code=HTTPStatus.CREATED)
+def post_move(
+    identity: UUID,
+    context: Context,
+    caller: Writer,
+    response: Response,
+    body: MoveBody,
+    if_match: IfMatch = None,
+) -> dict[str, Any]:
+    """Move one time of a repeating event; the others stay, and both changes come or neither.
+
+    The answer is the moved one, from now on an event of its own.
+    """
+    who = planner(caller, body.reason, revision_in(if_match))
+    move = Move(body.occurrence, body.start, body.end)
+
+    def doing(planned_by: Planner) -> PlannedEvent:
+        return move_occurrence(identity, move, planned_by, context.event_ports()).single
+
+    found = _change(context, caller, response, identity, who, doing)
+    response.headers["Location"] = f"/api/v1/events/{found['id']}"
+    return found
 
 
 @router.delete("/{identity}")

@@ -1,5 +1,7 @@
 """What people type about an event, and what it means as plain fields."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -43,42 +45,74 @@ Tags = Annotated[
 Description = Annotated[str | None, typer.Option(help="Free text.")]
 
 
-def event_fields(given: dict[str, Any], zone: str, before: PlannedEvent | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class EventOptions:
+    """What `events add` and `events edit` take; None = not said."""
+
+    start: Start = None
+    end: End = None
+    lasting: For = None
+    kind: Kind = None
+    workload: Names = None
+    label: Labels = None
+    timezone: Zone = None
+    factor: Factor = None
+    added: Added = None
+    min_pods: MinPods = None
+    min_pods_factor: MinPodsFactor = None
+    ramp_before: RampBefore = None
+    ramp_after: RampAfter = None
+    stack: Stacking = None
+    state: State = None
+    rule: Rule = None
+    exceptions: Except = None
+    known_from: KnownFrom = None
+    tag: Tags = None
+    description: Description = None
+
+
+def event_fields(given: EventOptions, zone: str, before: PlannedEvent | None) -> dict[str, Any]:
     """The options that were given, as an event's plain fields."""
-    name = given["timezone"] or zone
-    clock_zone = _zone(name)
+    name = given.timezone or zone
+    clock = zone_of(name)
     fields: dict[str, Any] = {
-        field: given[field]
+        field: getattr(given, field)
         for field in (
-            *("name", "kind", "factor", "added", "min_pods", "min_pods_factor"),
+            *("kind", "factor", "added", "min_pods", "min_pods_factor"),
             *("ramp_before", "ramp_after", "rule", "description"),
         )
     }
-    fields |= {field: given[field] and given[field].value for field in ("stack", "state")}
-    known = given["known_from"]
-    fields["known_from"] = format_instant(local_instant(known, clock_zone)) if known else None
-    if given["exceptions"] is not None:
-        fields["exceptions"] = [
-            format_instant(local_instant(at, clock_zone)) for at in given["exceptions"]
-        ]
-    if given["workload"] or given["label"]:
-        fields["workloads"] = _selection(given["workload"] or [], given["label"])
-    if given["tag"] is not None:
-        fields["labels"] = pairs(given["tag"], "--tag")
-    fields |= _times(given, clock_zone, before)
-    fields["timezone"] = given["timezone"] if before is not None else name
+    fields["stack"] = given.stack.value if given.stack is not None else None
+    fields["state"] = given.state.value if given.state is not None else None
+    if given.known_from is not None:
+        fields["known_from"] = format_instant(local_instant(given.known_from, clock))
+    if given.exceptions is not None:
+        fields["exceptions"] = [format_instant(local_instant(at, clock)) for at in given.exceptions]
+    if given.workload or given.label:
+        fields["workloads"] = _selection(given.workload or [], given.label)
+    if given.tag is not None:
+        fields["labels"] = pairs(given.tag, "--tag")
+    fields |= _times(given, clock, before)
+    fields["timezone"] = given.timezone if before is not None else name
     return {field: value for field, value in fields.items() if value is not None}
 
 
-def _times(given: dict[str, Any], zone: ZoneInfo, before: PlannedEvent | None) -> dict[str, str]:
-    start = local_instant(given["start"], zone) if given["start"] else None
-    end = local_instant(given["end"], zone) if given["end"] else None
-    if end is not None and given["lasting"]:
+def end_given(
+    begun: datetime | None, end: str | None, lasting: str | None, zone: ZoneInfo
+) -> datetime | None:
+    """The end as it was typed, or so long after the start; None where neither was."""
+    if end is not None and lasting is not None:
         raise BadParameter("give --end or --for, not both")
+    if lasting is not None and begun is not None:
+        return begun + parse_duration(lasting)
+    return local_instant(end, zone) if end is not None else None
+
+
+def _times(given: EventOptions, zone: ZoneInfo, before: PlannedEvent | None) -> dict[str, str]:
+    start = local_instant(given.start, zone) if given.start is not None else None
     begun = start or (before.start if before is not None else None)
-    if given["lasting"] and begun is not None:
-        end = begun + parse_duration(given["lasting"])
-    elif start is not None and end is None and before is not None:
+    end = end_given(begun, given.end, given.lasting, zone)
+    if start is not None and end is None and before is not None:
         end = start + (before.end - before.start)
     found = {"start": start, "end": end}
     return {field: format_instant(at) for field, at in found.items() if at is not None}
@@ -99,7 +133,8 @@ def pairs(texts: list[str] | None, option: str) -> dict[str, str]:
     return {key: value for key, _, value in found}
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """The civil time of that name."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError) as error:

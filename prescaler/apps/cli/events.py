@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import typer
@@ -14,30 +14,25 @@ import typer
 from prescaler.apps.cli.control import who
 from prescaler.apps.cli.event_options import (
     Added,
-    Description,
-    End,
-    Except,
+    EventOptions,
     Factor,
     For,
     Kind,
-    KnownFrom,
     Labels,
     MinPods,
     MinPodsFactor,
     Names,
     RampAfter,
     RampBefore,
-    Rule,
-    Stacking,
-    Start,
     State,
-    Tags,
     Zone,
+    end_given,
     event_fields,
     pairs,
 )
 from prescaler.apps.cli.events_view import event_line, show_import, show_list, show_previews
 from prescaler.apps.cli.options import ERR, OUT, Config, Debug, Json, config_path, print_json
+from prescaler.apps.cli.spread import spread
 from prescaler.config import Settings, load_settings
 from prescaler.config.feeds import FeedFormat, import_rules
 from prescaler.core.durations import format_duration, parse_duration
@@ -49,11 +44,14 @@ from prescaler.core.instants import format_instant
 from prescaler.core.planned import EventState, PlannedEvent
 from prescaler.usecases.change_events import (
     EventPorts,
+    Move,
     Planner,
     cancel_event,
     cancel_source,
     change_event,
     clean_events,
+    move_occurrence,
+    moved,
     plan_event,
     read_event,
 )
@@ -95,6 +93,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_events)
     group.command("add")(add)
     group.command("edit")(edit)
+    group.command("move")(move)
     group.command("cancel")(cancel)
     group.command("import")(take_in)
     group.command("clean")(clean)
@@ -202,28 +201,10 @@ def _wanted(
     return event.selection.takes(one.name, one.labels, one.aliases)
 
 
+@spread
 def add(
     name: Annotated[str, typer.Argument(help="What people call it.")],
-    start: Start = None,
-    end: End = None,
-    lasting: For = None,
-    kind: Kind = None,
-    workload: Names = None,
-    label: Labels = None,
-    timezone: Zone = None,
-    factor: Factor = None,
-    added: Added = None,
-    min_pods: MinPods = None,
-    min_pods_factor: MinPodsFactor = None,
-    ramp_before: RampBefore = None,
-    ramp_after: RampAfter = None,
-    stack: Stacking = None,
-    state: State = None,
-    rule: Rule = None,
-    exceptions: Except = None,
-    known_from: KnownFrom = None,
-    tag: Tags = None,
-    description: Description = None,
+    options: EventOptions,
     reason: Reason = "",
     author: Author = None,
     dry_run: DryRun = False,
@@ -232,9 +213,9 @@ def add(
     debug: Debug = False,
 ) -> None:
     """Plan an event."""
-    given = dict(locals())  # what was typed, by its name
     with _opened(config) as opened:
-        fields = event_fields({**given, "name": name}, opened.zone(workload or []), None)
+        given = event_fields(options, opened.zone(options.workload or []), None)
+        fields = {**given, "name": name}
         if dry_run:
             _tell(opened, read_event(fields, opened.ports), as_json=as_json, stored=False)
             return
@@ -242,29 +223,11 @@ def add(
         _tell(opened, event, as_json=as_json, stored=True)
 
 
+@spread
 def edit(
     event: Identity,
+    options: EventOptions,
     name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
-    start: Start = None,
-    end: End = None,
-    lasting: For = None,
-    kind: Kind = None,
-    workload: Names = None,
-    label: Labels = None,
-    timezone: Zone = None,
-    factor: Factor = None,
-    added: Added = None,
-    min_pods: MinPods = None,
-    min_pods_factor: MinPodsFactor = None,
-    ramp_before: RampBefore = None,
-    ramp_after: RampAfter = None,
-    stack: Stacking = None,
-    state: State = None,
-    rule: Rule = None,
-    exceptions: Except = None,
-    known_from: KnownFrom = None,
-    tag: Tags = None,
-    description: Description = None,
     reason: Reason = "",
     author: Author = None,
     dry_run: DryRun = False,
@@ -273,22 +236,47 @@ def edit(
     debug: Debug = False,
 ) -> None:
     """Change what is named, and keep the rest; a new start alone moves the end with it."""
-    given = dict(locals())  # what was typed, by its name
     with _opened(config) as opened:
         before = opened.find(event)
-        changed = event_fields(given, before.timezone.key, before)
-        fields = {**to_plain(before), **changed}
+        changed = event_fields(options, before.timezone.key, before)
+        fields = {**to_plain(before), **changed, "name": before.name if name is None else name}
         if dry_run:
             found = read_event(fields, opened.ports, identity=before.id)
             _tell(opened, found, as_json=as_json, stored=False)
             return
         planner = Planner(author or who(), reason.strip(), before.revision)
-        _tell(
-            opened,
-            change_event(before.id, fields, planner, opened.ports),
-            as_json=as_json,
-            stored=True,
-        )
+        done = change_event(before.id, fields, planner, opened.ports)
+        _tell(opened, done, as_json=as_json, stored=True)
+
+
+def move(
+    event: Identity,
+    occurrence: Annotated[
+        str, typer.Option(help='Its present start: "2026-11-24 21:00" in the zone of the event.')
+    ],
+    start: Annotated[str, typer.Option(help="When it takes place instead, likewise.")],
+    end: Annotated[str | None, typer.Option(help="Or --for; default: it keeps its length.")] = None,
+    lasting: For = None,
+    reason: Reason = "",
+    author: Author = None,
+    dry_run: DryRun = False,
+    config: Config = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Move one time of a repeating event; the others stay as they are."""
+    with _opened(config) as opened:
+        before = opened.find(event)
+        zone = before.timezone
+        begins = local_instant(start, zone)
+        ends = end_given(begins, end, lasting, zone)
+        wanted = Move(local_instant(occurrence, zone), begins, ends)
+        if dry_run:
+            _tell(opened, moved(before, wanted, uuid4()).single, as_json=as_json, stored=False)
+            return
+        planner = Planner(author or who(), reason.strip(), before.revision)
+        done = move_occurrence(before.id, wanted, planner, opened.ports)
+        _tell(opened, done.single, as_json=as_json, stored=True)
 
 
 def cancel(

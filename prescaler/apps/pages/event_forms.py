@@ -14,6 +14,7 @@ from prescaler.apps.api.context import ApiContext, Context
 from prescaler.apps.api.keys import Caller
 from prescaler.apps.api.planning import planner, visible_event
 from prescaler.apps.api.sessions import Session
+from prescaler.apps.api.shapes import InstantText
 from prescaler.apps.pages.curves import known_kinds
 from prescaler.apps.pages.events import DayText, impacts
 from prescaler.apps.pages.gate import Genuine, PageRoute, Viewer
@@ -26,8 +27,10 @@ from prescaler.core.errors import BadEvent, BadParameter, NotAllowed
 from prescaler.core.instants import format_instant
 from prescaler.core.planned import EventState, PlannedEvent, Stack
 from prescaler.usecases.change_events import (
+    Move,
     cancel_event,
     change_event,
+    move_occurrence,
     plan_event,
     read_event,
 )
@@ -135,6 +138,32 @@ def save_cancelled(context: Context, session: Writer, identity: UUID, filled: Fi
     visible_event(context, session.caller, identity)
     who = planner(session.caller, filled.reason, filled.revision)
     return _saved(context, cancel_event(identity, who, context.event_ports()), "cancelled")
+
+
+class MoveForm(BaseModel):
+    """One time of a repeating event, and the wall clock that it moves to, as a browser sends it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    occurrence: InstantText
+    start: str = Field("", max_length=40)
+    end: str = Field("", max_length=40)
+    reason: str = Field("", max_length=2000)
+    revision: int | None = None
+    token: str = Field("", max_length=200)
+
+
+@router.post("/events/{identity}/move")
+def save_moved(
+    context: Context, session: Writer, identity: UUID, filled: Annotated[MoveForm, Form()]
+) -> Response:
+    """Move one time of a repeating event; its page is the moved one's from now on."""
+    event = visible_event(context, session.caller, identity)
+    start, end = (typed(text.strip(), event.timezone) for text in (filled.start, filled.end))
+    who = planner(session.caller, filled.reason, filled.revision)
+    move = Move(filled.occurrence, start, end)
+    done = move_occurrence(identity, move, who, context.event_ports())
+    return _saved(context, done.single, "saved")
 
 
 @router.post("/event-preview")
