@@ -39,9 +39,7 @@ from prescaler.core.event_records import FeedRules, FoundEvents
 from prescaler.core.scaledobject import ReactiveSource
 from prescaler.core.workload import Workload
 from prescaler.ports import (
-    AuditStore,
     Clock,
-    ControlStore,
     DecisionStore,
     DemandSource,
     DemandStore,
@@ -55,6 +53,7 @@ from prescaler.ports import (
     UpliftStore,
     WorkloadStore,
 )
+from prescaler.ports.control import AuditStore, ControlStore
 from prescaler.ports.events import FeedStore
 from prescaler.ports.replicas import ReplicaStore
 from prescaler.ports.upkeep import UpkeepStore

@@ -12,7 +12,9 @@ from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.instants import floor_to
 from prescaler.core.planned import PlannedEvent
 from prescaler.core.records import (
+    ALL_ENTRIES,
     AuditEntry,
+    AuditQuery,
     HistoryVersion,
     LoggedDecision,
     RunStatus,
@@ -260,16 +262,23 @@ class MemoryControl:
             stored = self._controls.get(workload, Control())
             self._controls[workload] = replace(stored, last_valid=last)
 
-    def recent(
-        self, limit: int, before: datetime | None = None, subject: str | None = None
-    ) -> Sequence[AuditEntry]:
-        """The newest entries, newest first; subject: only what was done to this."""
-        found = [
-            e
-            for e in reversed(self.entries)
-            if (before is None or e.at < before) and subject in (None, e.subject)
-        ]
-        return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
+    def recent(self, limit: int, query: AuditQuery = ALL_ENTRIES) -> Sequence[AuditEntry]:
+        """The newest entries that are asked for, newest first."""
+        numbered = [replace(e, number=n) for n, e in enumerate(self.entries, 1)]
+        found = [entry for entry in numbered if _wanted(entry, query)]
+        return sorted(found, key=lambda e: (e.at, e.number), reverse=True)[:limit]
+
+
+def _wanted(entry: AuditEntry, query: AuditQuery) -> bool:
+    searched = (entry.author, entry.action, entry.subject, entry.reason)
+    return (
+        (query.start is None or entry.at >= query.start)
+        and (query.end is None or entry.at < query.end)
+        and query.author in (None, entry.author)
+        and query.subject in (None, entry.subject)
+        and any(query.text.lower() in one.lower() for one in searched)
+        and (query.mark is None or (entry.at, entry.number) < query.mark)
+    )
 
 
 class MemoryDecisions:

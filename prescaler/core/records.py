@@ -162,7 +162,10 @@ class ServingState:
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """Who changed what, when and why. Appended, never changed."""
+    """Who changed what, when and why. Appended, never changed.
+
+    number: of the stored entry, ascending; 0 = not stored yet.
+    """
 
     at: datetime
     author: str
@@ -171,6 +174,26 @@ class AuditEntry:
     reason: str
     before: str | None
     after: str | None
+    number: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class AuditQuery:
+    """Which entries of the audit: those in [start, end), by exactly this author, of this subject.
+
+    text: in author, action, subject or reason, A to Z in any case. mark: instant and number of the
+    last entry of the page before.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    author: str | None = None
+    subject: str | None = None
+    text: str = ""
+    mark: tuple[datetime, int] | None = None
+
+
+ALL_ENTRIES: Final = AuditQuery()
 
 
 @dataclass(frozen=True)

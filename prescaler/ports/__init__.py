@@ -9,7 +9,6 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from prescaler.core.arrays import IntArray
-from prescaler.core.control import Control, LastValid
 from prescaler.core.engine import ModelState
 from prescaler.core.event_records import EventQuery, EventWrite, FeedKey
 from prescaler.core.forecast import Forecast, Origin
@@ -267,42 +266,6 @@ class ScoreStore(Protocol):
 
     def forget(self, version: HistoryVersion, origin: Origin) -> None:
         """Drop the scores of an origin and score its runs anew: history was corrected."""
-        ...
-
-
-class ControlStore(Protocol):
-    """What people set at run time."""
-
-    def all(self) -> Mapping[UUID, Control]:
-        """Every workload's control state, ended entries included."""
-        ...
-
-    def get(self, workload: UUID) -> Control:
-        """One workload's control state, ended entries included; empty where nothing was set."""
-        ...
-
-    def put(self, workload: UUID, control: Control, entry: AuditEntry | None) -> Control:
-        """Store the state if its revision is still the stored one, with its audit entry.
-
-        Returns it with the next revision.
-
-        Raises:
-            ChangedMeanwhile: somebody else was faster.
-        """
-        ...
-
-    def put_last_valid(self, values: Mapping[UUID, LastValid]) -> None:
-        """Remember the last values that rested on a forecast; no revision changes."""
-        ...
-
-
-class AuditStore(Protocol):
-    """What people did. Append only."""
-
-    def recent(
-        self, limit: int, before: datetime | None = None, subject: str | None = None
-    ) -> Sequence[AuditEntry]:
-        """The newest entries, newest first; subject: only what was done to this."""
         ...
 
 

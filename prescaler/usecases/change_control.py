@@ -9,7 +9,8 @@ from prescaler.core.control import Authored, Control, Freeze, ModeChange, Overri
 from prescaler.core.errors import BadParameter, ChangedMeanwhile
 from prescaler.core.policy import Mode
 from prescaler.core.records import AuditEntry
-from prescaler.ports import Clock, ControlStore, WorkloadStore
+from prescaler.ports import Clock, WorkloadStore
+from prescaler.ports.control import ControlStore
 from prescaler.usecases.serve_metric import Served
 
 _MOST_LOAD: Final = 1e15

@@ -10,7 +10,8 @@ from prescaler.core.control import LastValid
 from prescaler.core.decision import Decision, Status
 from prescaler.core.policy import OnUnavailable
 from prescaler.core.records import LoggedDecision
-from prescaler.ports import ControlStore, DecisionStore
+from prescaler.ports import DecisionStore
+from prescaler.ports.control import ControlStore
 from prescaler.usecases.serve_metric import Served, ServingTable
 
 _LONGEST_DETAIL: Final = 300

@@ -12,14 +12,8 @@ from prescaler.core.event_book import EventBook, EventIndex
 from prescaler.core.planned import PlannedEvent
 from prescaler.core.records import HistoryVersion, RunStatus, ServingState, StoredUplift
 from prescaler.core.workload import Workload
-from prescaler.ports import (
-    ControlStore,
-    EventStore,
-    ForecastStore,
-    SnapshotStore,
-    UpliftStore,
-    WorkloadStore,
-)
+from prescaler.ports import EventStore, ForecastStore, SnapshotStore, UpliftStore, WorkloadStore
+from prescaler.ports.control import ControlStore
 from prescaler.usecases.serve_metric import Served, ServingTable
 
 _NOTHING: Final = ServingState()

@@ -27,7 +27,8 @@ from prescaler.core.trust import (
     promotion,
 )
 from prescaler.core.workload import Workload
-from prescaler.ports import ControlStore, DemandStore, EventStore, ForecastStore, ScoreStore
+from prescaler.ports import DemandStore, EventStore, ForecastStore, ScoreStore
+from prescaler.ports.control import ControlStore
 from prescaler.usecases.change_control import control_text
 
 _DAY: Final = timedelta(days=1)

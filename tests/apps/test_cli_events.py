@@ -101,7 +101,7 @@ def test_everything_may_be_said(run: Run, stores: Stores) -> None:
     assert event["exceptions"] == ["2026-12-07T09:00:00Z"]
     assert (event["stack"], event["state"], event["min_pods"]) == ("multiply", "draft", 9)
     assert (event["ramp_after"], event["labels"]) == ("30m", {"stage": "final"})
-    assert stores.audit.recent(1, None)[0].author == "ada"
+    assert stores.audit.recent(1)[0].author == "ada"
 
 
 def test_an_edit_changes_what_is_named_and_a_new_start_moves_the_end(run: Run) -> None:

@@ -1,5 +1,6 @@
 """The review pages without a browser: what stands in them, who may see it, who may act."""
 
+import html
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -176,6 +177,21 @@ def test_a_read_key_is_offered_no_action(reader: Served) -> None:
     assert act(reader, "freeze").status_code == 403
 
 
+def test_the_audit_is_turned_page_by_page_with_its_filter(admin: Served) -> None:
+    for number in range(26):
+        act(admin, "override", pods=str(number + 1), length="1h")
+        act(admin, "clear")
+
+    first = text(admin, "/audit?search=override")
+    link = re.search(r'rel="next" href="([^"]+)"', first)
+    assert link is not None
+    second = text(admin, html.unescape(link[1]))
+
+    assert (first.count('data-label="When"'), second.count('data-label="When"')) == (50, 2)
+    assert 'href="/audit?search=override">Newest' in second
+    assert 'rel="next"' not in second
+
+
 def test_people_take_the_wheel_with_a_reason_and_it_stands_in_the_audit(admin: Served) -> None:
     done = act(admin, "override", pods="40", length="1h")
 
@@ -185,6 +201,11 @@ def test_people_take_the_wheel_with_a_reason_and_it_stands_in_the_audit(admin: S
     assert "The override is served." in page
     assert "End the override" in page
     assert "match night" in text(admin, "/audit")
+    for fits in ("search=Match", "author=ada", f"since={NOW:%Y-%m-%d}", f"until={NOW:%Y-%m-%d}"):
+        assert "match night" in text(admin, f"/audit?{fits}&cursor=")
+    for fits_not in ("search=final", "author=bob", "since=2027-01-01", "until=2026-01-01"):
+        assert "No entry fits" in text(admin, f"/audit?{fits_not}")
+    assert admin.client.get("/audit?since=soon").status_code == 400
 
     assert act(admin, "freeze", length="open").status_code == 303
     assert act(admin, "clear").status_code == 303

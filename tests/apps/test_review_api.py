@@ -191,6 +191,23 @@ def test_people_take_the_wheel_and_give_it_back(served: Served) -> None:
     audit = served.get("/api/v1/audit").json()["items"]
     assert [entry["action"] for entry in audit] == ["clear override", "override"]
     assert all(entry["author"] == "ada" for entry in audit)
+    first = served.get("/api/v1/audit?limit=1").json()
+    second = served.get(f"/api/v1/audit?limit=1&cursor={first['next']}").json()
+    assert [*first["items"], *second["items"]] == audit
+    assert second["next"] is None
+
+    def found(query: str) -> list[str]:
+        answer = served.get(f"/api/v1/audit?{query}")
+        assert answer.status_code == 200, answer.text
+        return [entry["action"] for entry in answer.json()["items"]]
+
+    assert found("search=CLEAR") == ["clear override"]
+    assert found("subject=web&author=ada") == ["clear override", "override"]
+    assert found("subject=api") == found("author=nobody") == []
+    since = audit[0]["at"]
+    assert (found(f"from={since}"), found(f"to={since}")) == (["clear override"], ["override"])
+    for wrong in ("cursor=x", "cursor=2026-11-23T05:00:00Z_x", "from=yesterday", "limit=0"):
+        assert served.get(f"/api/v1/audit?{wrong}").status_code == 400
 
 
 def test_freezing_keeps_the_value(served: Served) -> None:

@@ -29,8 +29,6 @@ from prescaler.adapters.memory_events import MemoryEvents, MemoryFeeds
 from prescaler.adapters.memory_jobs import MemoryJobs
 from prescaler.adapters.memory_uplifts import MemoryUplifts
 from prescaler.ports import (
-    AuditStore,
-    ControlStore,
     DecisionStore,
     DemandStore,
     EventStore,
@@ -40,6 +38,7 @@ from prescaler.ports import (
     UpliftStore,
     WorkloadStore,
 )
+from prescaler.ports.control import AuditStore, ControlStore
 from prescaler.ports.events import FeedStore
 
 

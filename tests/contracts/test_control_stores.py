@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from prescaler.core.errors import ChangedMeanwhile
 from prescaler.core.policy import Mode
 from prescaler.core.records import (
     AuditEntry,
+    AuditQuery,
     HistoryVersion,
     LoggedDecision,
     Outcome,
@@ -95,10 +97,46 @@ def test_the_audit_is_newest_first_and_can_be_paged(stores: AllStores) -> None:
         control = stores.controls.put(version.workload, control, entry(at, f"change {number}"))
 
     newest = stores.audit.recent(2)
-    older = stores.audit.recent(10, before=newest[-1].at)
+    older = stores.audit.recent(10, AuditQuery(end=newest[-1].at))
 
     assert [e.action for e in newest] == ["change 4", "change 3"]
     assert [e.action for e in older] == ["change 2", "change 1", "change 0"]
+
+
+def test_a_page_of_the_audit_loses_nothing_of_the_same_second(stores: AllStores) -> None:
+    version, control = version_of(stores), Control()
+    for number in range(5):
+        control = stores.controls.put(version.workload, control, entry(MONDAY, f"change {number}"))
+
+    first = stores.audit.recent(2)
+    mark = (first[-1].at, first[-1].number)
+    second = stores.audit.recent(9, AuditQuery(mark=mark))
+
+    assert [e.action for e in (*first, *second)] == [f"change {n}" for n in (4, 3, 2, 1, 0)]
+
+
+def test_the_audit_is_searched(stores: AllStores) -> None:
+    version, control = version_of(stores), Control()
+    wanted = [
+        replace(entry(MONDAY, "override"), author="grace", reason="Match 100%_night"),
+        replace(entry(MONDAY + HOUR, "freeze"), subject="api"),
+        entry(MONDAY + 2 * HOUR, "set mode"),
+    ]
+    for one in wanted:
+        control = stores.controls.put(version.workload, control, one)
+    override, freeze, mode = wanted
+
+    def found(**asked: Any) -> list[AuditEntry]:
+        return list(stores.audit.recent(10, AuditQuery(**asked)))
+
+    assert found(text="MATCH 100%_n") == [override]
+    assert found(text="0%n") == []  # no wildcards
+    assert found(text="api") == found(subject="api") == [freeze]
+    assert found(author="grace") == found(text="GRAC") == [override]
+    assert found(author="grac") == []
+    assert found(start=MONDAY + HOUR) == [mode, freeze]
+    assert found(end=MONDAY + HOUR) == [override]
+    assert found(start=MONDAY + HOUR, text="set mode", author="ada") == [mode]
 
 
 def logged(since: datetime, value: float = 800.0) -> LoggedDecision:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from prescaler.core.errors import ChangedMeanwhile, StoreDamaged, UnknownEvent
 from prescaler.core.event_records import EventQuery, EventWrite, FeedKey, FeedStatus
 from prescaler.core.planned import Effect, EventState, PlannedEvent, Selection
-from prescaler.core.records import AuditEntry
+from prescaler.core.records import AuditEntry, AuditQuery
 from tests.contracts.conftest import AllStores
 from tests.support.builders import DAY, MONDAY, event
 
@@ -55,8 +55,8 @@ def test_a_change_moves_the_revisions_and_leaves_an_entry(stores: AllStores) -> 
     assert stores.events.get(first.id).name == "final"
     assert stores.events.revision() == before + 2
     assert list(stores.audit.recent(10)) == [ENTRY, ENTRY]
-    assert list(stores.audit.recent(1, subject="event x")) == [ENTRY]
-    assert list(stores.audit.recent(10, subject="event y")) == []
+    assert list(stores.audit.recent(1, AuditQuery(subject="event x"))) == [ENTRY]
+    assert list(stores.audit.recent(10, AuditQuery(subject="event y"))) == []
 
 
 def test_who_read_an_older_one_is_told_and_nothing_is_written(stores: AllStores) -> None:

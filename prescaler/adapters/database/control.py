@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,7 +12,7 @@ from prescaler.adapters.database.upserts import upsert
 from prescaler.adapters.packing import control_from_json, control_to_json
 from prescaler.core.control import Control, LastValid
 from prescaler.core.errors import ChangedMeanwhile
-from prescaler.core.records import AuditEntry
+from prescaler.core.records import ALL_ENTRIES, AuditEntry, AuditQuery
 
 
 class DatabaseControl:
@@ -74,18 +73,31 @@ class DatabaseAudit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def recent(
-        self, limit: int, before: datetime | None = None, subject: str | None = None
-    ) -> Sequence[AuditEntry]:
-        """The newest entries, newest first; subject: only what was done to this."""
-        columns = [c for c in t.audit.c if c.name != "id"]
-        query = sa.select(*columns).order_by(t.audit.c.at.desc(), t.audit.c.id.desc()).limit(limit)
-        if before is not None:
-            query = query.where(t.audit.c.at < before)
-        if subject is not None:
-            query = query.where(t.audit.c.subject == subject)
+    def recent(self, limit: int, query: AuditQuery = ALL_ENTRIES) -> Sequence[AuditEntry]:
+        """The newest entries that are asked for, newest first."""
+        c = t.audit.c
+        columns = [c.id.label("number"), *(one for one in c if one.name != "id")]
+        found = sa.select(*columns).where(*_asked(query)).order_by(c.at.desc(), c.id.desc())
         with self._database.read() as connection:
-            return [AuditEntry(**row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(found.limit(limit)).mappings()
+            return [AuditEntry(**row) for row in rows]
+
+
+def _asked(query: AuditQuery) -> list[sa.ColumnElement[bool]]:
+    c, text = t.audit.c, query.text.lower()
+    searched = (c.author, c.action, c.subject, c.reason)
+    mark = query.mark
+    wanted = (
+        c.at >= query.start if query.start is not None else None,
+        c.at < query.end if query.end is not None else None,
+        c.author == query.author if query.author is not None else None,
+        c.subject == query.subject if query.subject is not None else None,
+        sa.or_(*(sa.func.lower(one).contains(text, autoescape=True) for one in searched))
+        if text
+        else None,
+        sa.or_(c.at < mark[0], sa.and_(c.at == mark[0], c.id < mark[1])) if mark else None,
+    )
+    return [one for one in wanted if one is not None]
 
 
 def audit_columns(entry: AuditEntry) -> dict[str, object]:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 import prescaler
 from prescaler.apps.api import (
+    audit_routes,
     chart_routes,
     control_routes,
     crowd_routes,
@@ -72,6 +73,7 @@ def _review_app(context: ApiContext) -> FastAPI:
     app.include_router(control_routes.router)
     app.include_router(crowd_routes.router)
     app.include_router(replay_routes.router)
+    app.include_router(audit_routes.router)
     app.include_router(event_import.router)
     app.include_router(event_routes.router)
     include_pages(app)

@@ -26,6 +26,7 @@ from prescaler.core.event_book import acts_at, begins, occurrences
 from prescaler.core.event_records import EventQuery
 from prescaler.core.instants import format_instant, parse_instant
 from prescaler.core.planned import EventState, Occurrence, PlannedEvent
+from prescaler.core.records import AuditQuery
 from prescaler.usecases.change_events import (
     Move,
     Planner,
@@ -161,7 +162,7 @@ def show_changes(
 ) -> dict[str, Any]:
     """Who did what to an event, when and why, with all of it before and after; newest first."""
     event = visible_event(context, caller, identity)
-    found = context.stores.audit.recent(limit, subject=subject_of(event))
+    found = context.stores.audit.recent(limit, AuditQuery(subject=subject_of(event)))
     return {"items": [audit_json(entry) for entry in found]}
 
 

@@ -14,7 +14,6 @@ from prescaler.apps.api.context import ApiContext, Context, OneWorkload, Reader,
 from prescaler.apps.api.keys import Caller
 from prescaler.apps.api.shapes import (
     InstantText,
-    audit_json,
     control_json,
     decision_json,
     feed_json,
@@ -282,17 +281,6 @@ def show_scaledobject(
     documents = [found, *trigger_authentications(workload, sources)]
     text = yaml.safe_dump_all(documents, sort_keys=False, width=1000)
     return Response(text, media_type="application/yaml")
-
-
-@router.get("/audit")
-def list_audit(
-    context: Context, caller: Reader, limit: Limit = 100, before: To = None
-) -> dict[str, Any]:
-    """Who changed what, newest first."""
-    found = context.stores.audit.recent(limit, before)
-    seen = [entry for entry in found if caller.sees(entry.subject)]
-    following = format_instant(found[-1].at) if len(found) == limit else None
-    return {"items": [audit_json(entry) for entry in seen], "next": following}
 
 
 @router.get("/status")

@@ -1,0 +1,82 @@
+"""Who changed what, when and why."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from prescaler.apps.api.context import ApiContext, Context, Reader, documented
+from prescaler.apps.api.keys import Caller
+from prescaler.apps.api.shapes import InstantText, audit_json
+from prescaler.core.errors import BadParameter
+from prescaler.core.instants import format_instant, parse_instant
+from prescaler.core.records import AuditEntry, AuditQuery
+
+router = APIRouter(prefix="/api/v1", tags=["audit"], dependencies=documented)
+
+_AT_ONCE: Final = 500
+_MOST_READ: Final = 20
+
+
+class AuditList(BaseModel):
+    """Which entries."""
+
+    first: InstantText | None = Field(None, alias="from", description="first instant, RFC 3339")
+    to: InstantText | None = Field(None, description="end, not included")
+    author: str | None = Field(None, max_length=200, description="exactly this one")
+    subject: str | None = Field(
+        None, max_length=200, description="a workload's name, or `event` and its id"
+    )
+    search: str = Field("", max_length=200, description="in author, action, subject or reason")
+    limit: int = Field(100, ge=1, le=500)
+    cursor: str | None = Field(None, max_length=60, description="`next` of the page before")
+
+
+@router.get("/audit")
+def list_audit(
+    context: Context, caller: Reader, asked: Annotated[AuditList, Query()]
+) -> dict[str, Any]:
+    """Who changed what, newest first; a key for some workloads sees what was done to these."""
+    return audit_page(context, caller, asked)
+
+
+def audit_page(context: ApiContext, caller: Caller, asked: AuditList) -> dict[str, Any]:
+    """A page of the audit, and the cursor of the one behind it."""
+    query = AuditQuery(
+        start=asked.first,
+        end=asked.to,
+        author=asked.author,
+        subject=asked.subject,
+        text=asked.search.strip(),
+        mark=_mark(asked.cursor),
+    )
+    found = list(islice(_visible(context, caller, query), asked.limit + 1))
+    shown = found[: asked.limit]
+    following = (
+        f"{format_instant(shown[-1].at)}_{shown[-1].number}" if found[len(shown) :] else None
+    )
+    return {"items": [audit_json(entry) for entry in shown], "next": following}
+
+
+def _visible(context: ApiContext, caller: Caller, query: AuditQuery) -> Iterator[AuditEntry]:
+    """Page after page, without what the key may not see; its newest 10,000 entries at most."""
+    for _ in range(_MOST_READ):
+        page = context.stores.audit.recent(_AT_ONCE, query)
+        yield from (entry for entry in page if caller.sees(entry.subject))
+        if len(page) < _AT_ONCE:
+            return
+        query = replace(query, mark=(page[-1].at, page[-1].number))
+
+
+def _mark(cursor: str | None) -> tuple[datetime, int] | None:
+    if cursor is None:
+        return None
+    stamp, _, number = cursor.partition("_")
+    try:
+        return parse_instant(stamp), int(number)
+    except ValueError as error:
+        raise BadParameter("cursor must be the `next` of the page before") from error
