@@ -299,6 +299,11 @@ class UnknownCountry(BadParameter):
             f"no public holidays are known for country {country!r}; "
             "write an ISO 3166 code in capitals such as FR or DE-BY, or leave it out"
         )
+        self.country = country
+
+    def __reduce__(self) -> tuple[type["UnknownCountry"], tuple[str]]:
+        """As it was said, when it comes from another process."""
+        return UnknownCountry, (self.country,)
 
 
 class ChangedMeanwhile(RequestError):

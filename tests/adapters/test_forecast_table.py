@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prescaler.adapters.files.forecast_plot import plot_forecasts
+from prescaler.adapters.files.forecast_plot import check_plot, plot_forecasts
 from prescaler.adapters.files.forecast_table import read_cases, write_forecasts
 from prescaler.core.backtest import Issue
 from prescaler.core.errors import AnswerNotUnderstood, BadParameter, NoSeries
@@ -88,5 +88,47 @@ def test_a_picture_is_drawn(tmp_path: Path) -> None:
     plot_forecasts(tmp_path / "p.png", known, issues(known, *range(300, 500, 20)), "a trace")
 
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(BadParameter, match="nonsense"):
-        plot_forecasts(tmp_path / "p.nonsense", known, issues(known, len(known) - 3), "a trace")
+    assert [path.name for path in tmp_path.iterdir()] == ["p.png"]
+
+
+@pytest.mark.parametrize("name", ["p.nonsense", "p", "folder.png", "file/p.png"])
+def test_a_picture_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("x")
+
+    with pytest.raises(BadParameter, match="--plot"):
+        check_plot(tmp_path / name)
+
+
+def test_a_folder_for_the_picture_is_made(tmp_path: Path) -> None:
+    check_plot(tmp_path / "deep" / "p.svg")
+
+    assert (tmp_path / "deep").is_dir()
+
+
+def test_a_picture_whose_folder_is_gone_by_then_is_a_named_error(tmp_path: Path) -> None:
+    known = series()
+
+    with pytest.raises(BadParameter, match="No such file"):
+        plot_forecasts(tmp_path / "gone" / "p.png", known, issues(known, 400), "a trace")
+
+
+def test_a_table_that_cannot_be_finished_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f.csv.gz"
+    write_forecasts(path, series(), issues(series(), 499))
+    before = path.read_bytes()
+
+    def full(self: object, path: Path, **_: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pandas.DataFrame.to_csv", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_forecasts(path, series(), issues(series(), 498))
+
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

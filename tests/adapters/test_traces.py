@@ -31,6 +31,21 @@ def test_gzip_is_read_as_well(tmp_path: Path) -> None:
     assert len(read_trace(path)) == 3
 
 
+def test_gzip_is_told_by_its_bytes_and_not_by_the_name(tmp_path: Path) -> None:
+    packed, plain = tmp_path / "packed.csv", tmp_path / "plain.csv.gz"
+    packed.write_bytes(gzip.compress((HEAD + ROWS).encode()))
+    plain.write_text(HEAD + ROWS)
+
+    assert len(read_trace(packed)) == len(read_trace(plain)) == 3
+
+
+def test_rows_that_stand_thrice_are_one(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(HEAD + ROWS * 3)
+
+    np.testing.assert_array_equal(read_trace(path).mean, [1.0, np.nan, 3.5])
+
+
 def test_without_offset_it_is_utc_and_with_one_it_is_moved(tmp_path: Path) -> None:
     naive, offset = tmp_path / "naive.csv", tmp_path / "offset.csv"
     naive.write_text(HEAD + ROWS.replace("Z", ""))
@@ -75,6 +90,15 @@ BAD = {
         AnswerNotUnderstood, "-3 at 2026-01-01T00:20:00Z is no demand"),
     "beyond float32": (HEAD + ROWS + "2026-01-01T00:20:00Z,1e200\n",
         AnswerNotUnderstood, "must lie between"),
+    "no stamp": (HEAD + ROWS + ",9\n", AnswerNotUnderstood, "line 5: a value without a timestamp"),
+    "epoch seconds": (HEAD + "1772323200,1\n1772323500,2\n", AnswerNotUnderstood, "not ISO8601"),
+    "one instant": (HEAD + "2026-01-01T00:00:00Z,1\n" * 2, NoSeries, "one instant only"),
+    "a stray stamp of 1970": (
+        HEAD + ROWS.replace(":05:", ":00:").replace("00:00Z,\n", "00:01Z,\n")
+        + "2026-01-01T00:00:02Z,1\n1970-01-01T00:00:00Z,1\n",
+        AnswerNotUnderstood, "points of 1 s from 1970-01-01T00:00:00 to 2026"),
+    "the last day there is": (HEAD + ROWS + "9999-12-31T23:55:00Z,9\n",
+        AnswerNotUnderstood, "Is one of those stamps a mistake"),
     "an HTML page": ("<html><body>, no</body></html>", AnswerNotUnderstood, "columns are"),
 }  # fmt: skip
 

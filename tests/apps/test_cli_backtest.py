@@ -2,13 +2,18 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from bench import recompute
+from prescaler.adapters.files.whole import alone_in
 from prescaler.apps.cli import main
 from tests.support.builders import daily_demand
 
@@ -63,22 +68,140 @@ def test_it_writes_forecasts_summary_and_picture(run: Run, trace: Path, tmp_path
 
     assert code in (0, 1)
     assert "error/naive" in said
-    assert {p.name for p in out.iterdir()} == {"forecasts.csv.gz", "short.csv.gz", "summary.json"}
+    written = {p.name for p in out.iterdir()}
+    assert written == {".lock", "forecasts.csv.gz", "short.csv.gz", "summary.json"}
     assert plot.exists()
     found = json.loads((out / "summary.json").read_bytes())
     assert found["forecasts"]["day_grid"] == 4
     assert found["scores"]["24h"]["error_ratio"] < 1
     assert code == max(s["error_ratio"] > 1 for s in found["scores"].values())
-    _recompute(out, found)
 
 
-def _recompute(out: Path, found: dict[str, object]) -> None:
-    """The median's error, from the file alone."""
-    table = pd.read_csv(out / "forecasts.csv.gz", parse_dates=["cutoff", "valid_at"]).dropna()
-    error = float(np.abs(table["actual"] - table["q0.5"]).mean())
-    scores: dict[str, dict[str, float]] = found["scores"]  # type: ignore[assignment]
-    assert scores["24h"]["error"] == pytest.approx(error, rel=1e-5)
-    assert scores["24h"]["instants"] == len(table)
+QUICK = ("--cutoffs", "3", "--roll-every", "6h", "--refit-every", "1d", "--processes", "1")
+
+
+@pytest.fixture
+def holed(tmp_path: Path) -> Path:
+    """Five weeks of ten minutes with holes, a closed hour and a row that stands twice."""
+    values = daily_demand(35, step=timedelta(minutes=10))
+    stamps = pd.date_range("2026-03-01", periods=len(values), freq="10min", tz="UTC")
+    rows = [f"{at:%Y-%m-%dT%H:%M:%SZ},{v:.3f}" for at, v in zip(stamps, values, strict=True)]
+    for place in (*range(700, 760), *range(4500, 4520), *range(4900, 4903)):
+        rows[place] = rows[place].split(",")[0] + ","
+    rows[4700:4706] = [row.split(",")[0] + ",0" for row in rows[4700:4706]]
+    path = tmp_path / "holed.csv"
+    path.write_text("timestamp,value\n" + "\n".join([*rows[::-1], rows[5]]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("step", ["10m", "30m"])
+def test_every_score_can_be_computed_again_from_the_files_alone(
+    run: Run, holed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], step: str
+) -> None:
+    out = tmp_path / "out"
+    run("--csv", str(holed), "--out", str(out), "--step", step, *QUICK)
+
+    assert recompute.main(holed, out) == 0
+    assert capsys.readouterr().out.count("gap 0.99") == 4
+
+    summary = json.loads((out / "summary.json").read_bytes())
+    summary["scores"]["6h"]["wql_ratio"] += 0.001
+    (out / "summary.json").write_text(json.dumps(summary))
+    assert recompute.main(holed, out) == 1
+
+
+def test_the_same_trace_gives_the_same_bytes_whatever_the_processes(
+    run: Run, trace: Path, tmp_path: Path
+) -> None:
+    options = ("--csv", str(trace), "--cutoffs", "3", "--roll-every", "12h", "--refit-every", "1d")
+    for processes in ("1", "2"):
+        run(*options, "--out", str(tmp_path / processes), "--processes", processes)
+
+    for name in ("forecasts.csv.gz", "short.csv.gz", "summary.json"):
+        one, two = ((tmp_path / n / name).read_bytes() for n in ("1", "2"))
+        assert one == two
+
+
+def crowded(tmp_path: Path) -> tuple[Path, Path]:
+    """Five weeks of half hours with a crowd on every third evening, and their calendar."""
+    values = daily_demand(35, step=timedelta(minutes=30))
+    stamps = pd.date_range("2026-03-01", periods=len(values), freq="30min", tz="UTC")
+    evening = (np.arange(len(values)) // 48 % 3 == 2) & np.isin(
+        np.arange(len(values)) % 48, (40, 41)
+    )
+    rows = (
+        f"{at:%Y-%m-%dT%H:%M:%SZ},{v:.3f}"
+        for at, v in zip(stamps, np.where(evening, 8 * values, values), strict=True)
+    )
+    csv, events = tmp_path / "crowds.csv", tmp_path / "events.csv"
+    csv.write_text("\n".join(["timestamp,value", *rows, ""]))
+    starts = stamps[evening & (np.arange(len(values)) % 48 == 40)]
+    table = [f"match {n},football,{at:%Y-%m-%dT%H:%M:%SZ}" for n, at in enumerate(starts)]
+    ends = [f"{at + pd.Timedelta('1h'):%Y-%m-%dT%H:%M:%SZ}" for at in starts]
+    lines = [f"{head},{end}" for head, end in zip(table, ends, strict=True)]
+    events.write_text("\n".join(["name,kind,start,end", *lines, ""]))
+    return csv, events
+
+
+def test_planned_events_are_used_from_when_they_were_known(run: Run, tmp_path: Path) -> None:
+    csv, events = crowded(tmp_path)
+    late = tmp_path / "late.csv"
+    head, *lines = events.read_text().splitlines()
+    late.write_text("\n".join([head + ",known_at", *(x + ",2027-01-01T00:00:00Z" for x in lines)]))
+    found = {}
+    for name, given in (("none", ()), ("known", (events,)), ("late", (late,))):
+        more = [word for path in given for word in ("--events", str(path))]
+        run("--csv", str(csv), "--out", str(tmp_path / name), *QUICK, *more)
+        found[name] = json.loads((tmp_path / name / "summary.json").read_bytes())
+
+    errors = {name: summary["scores"]["24h"]["error"] for name, summary in found.items()}
+    assert errors["known"] < 0.7 * errors["none"]
+    assert errors["late"] == errors["none"]
+    assert [summary["known"]["events"] for summary in found.values()] == [0, len(lines), len(lines)]
+
+
+def test_two_runs_do_not_mix_their_files(run: Run, trace: Path, tmp_path: Path) -> None:
+    with alone_in(tmp_path / "o"):
+        code, _, error = run("--csv", str(trace), "--out", str(tmp_path / "o"), *QUICK)
+
+    assert code == 2
+    assert "another run writes there" in error
+
+
+def test_a_run_that_is_killed_leaves_no_summary_of_other_forecasts(
+    trace: Path, tmp_path: Path
+) -> None:
+    """Killed while it works: what stood there is whole, and the folder is free again."""
+    out = tmp_path / "o"
+    command = (
+        sys.executable,
+        "-m",
+        "prescaler",
+        "backtest",
+        "--csv",
+        str(trace),
+        "--out",
+        str(out),
+    )
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        while not (out / ".lock").exists():
+            assert process.poll() is None
+        process.kill()
+
+    assert [path.name for path in out.iterdir()] == [".lock"]
+    with alone_in(out):
+        pass
+
+
+def test_a_trace_without_a_single_value_is_said_so(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "holes.csv"
+    stamps = pd.date_range("2026-03-01", periods=500, freq="1h")
+    path.write_text("timestamp,value\n" + "".join(f"{at:%Y-%m-%dT%H:%M:%SZ},\n" for at in stamps))
+
+    code, _, error = run("--csv", str(path), "--out", str(tmp_path / "o"))
+
+    assert code == 4
+    assert "every value is missing" in error
 
 
 def test_a_known_forecaster_may_stand_beside(run: Run, trace: Path, tmp_path: Path) -> None:
@@ -135,6 +258,13 @@ def test_json_is_one_document(run: Run, trace: Path, tmp_path: Path) -> None:
     [
         ({"--csv": "none.csv"}, 4, "cannot be read"),
         ({"--timezone": "Mars/Olympus"}, 2, "no zone"),
+        ({"--timezone": "Europe"}, 2, "no zone"),
+        ({"--timezone": "x" * 5000}, 2, "no zone"),
+        ({"--country": "XX"}, 2, "no public holidays are known for country 'XX'; write"),
+        ({"--events": "none.csv"}, 4, "cannot be read"),
+        ({"--events": "calendar.doc"}, 2, "must end in .csv, .ics or .yaml"),
+        ({"--plot": "/proc/no/p.png"}, 2, "--plot /proc/no/p.png"),
+        ({"--plot": "p.doc"}, 2, "must end in .png, .svg, .pdf"),
         ({"--step": "5"}, 2, "not a duration"),
         ({"--step": "90m"}, 2, "multiple of the trace's 1h"),
         ({"--step": "5h"}, 2, "divide a day"),

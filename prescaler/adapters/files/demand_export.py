@@ -1,14 +1,13 @@
 """Writing demand to CSV and Parquet: all of the file or none of it."""
 
 import gzip
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from prescaler.adapters.files.whole import whole
 from prescaler.core.arrays import IntArray
 from prescaler.core.errors import BadParameter, ServerAssetMissing
 from prescaler.core.series import Series
@@ -28,22 +27,12 @@ def write_demand(path: Path, series: Iterable[Series]) -> int:
     if not name.endswith((".csv", ".csv.gz", ".parquet")):
         raise BadParameter(f"--out {path}: write .csv, .csv.gz or .parquet")
     try:
-        with _whole(path) as part:
+        with whole(path) as part:
             if name.endswith(".parquet"):
                 return _parquet(part, series)
             return _csv(part, series, packed=name.endswith(".gz"))
     except OSError as error:
         raise BadParameter(f"--out {path}: {error}") from error
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _csv(path: Path, series: Iterable[Series], *, packed: bool) -> int:

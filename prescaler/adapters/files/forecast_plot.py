@@ -1,11 +1,14 @@
 """A picture of a backtest that a person can look at."""
 
+import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from prescaler.adapters.files.whole import whole
 from prescaler.core.backtest import Issue
 from prescaler.core.errors import BadParameter
 from prescaler.core.instants import to_epoch
@@ -13,20 +16,38 @@ from prescaler.core.quantiles import MEDIAN, QUANTILES
 from prescaler.core.series import Series
 
 _SHOWN = 7
+_FORMS = (".png", ".svg", ".pdf")
 _BAND = (QUANTILES.index(0.05), QUANTILES.index(0.95))
+
+
+def check_plot(path: Path) -> None:
+    """Before the work, so that none is lost to a picture that cannot be written.
+
+    Raises:
+        BadParameter: matplotlib is not installed, the name does not end in a known form, or the
+            folder cannot be written to.
+    """
+    if find_spec("matplotlib") is None:
+        raise BadParameter("--plot needs matplotlib: pip install 'prescaler[plot]'")
+    if path.suffix.lower() not in _FORMS:
+        raise BadParameter(f"--plot {path}: the name must end in {', '.join(_FORMS)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadParameter(f"--plot {path}: {error}") from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise BadParameter(f"--plot {path}: it cannot be written there")
 
 
 def plot_forecasts(path: Path, series: Series, issues: list[Issue], title: str) -> None:
     """Draw some forecasts of the day grid, one panel each: what came, median, 0.05 to 0.95.
 
     Raises:
-        BadParameter: matplotlib is not installed, or the name does not end in a known form.
+        BadParameter: it cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BadParameter("--plot needs matplotlib: pip install 'prescaler[plot]'") from error
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     shown = _chosen(series, issues)
     figure = Figure(figsize=(11, 2.2 * len(shown)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -35,11 +56,11 @@ def plot_forecasts(path: Path, series: Series, issues: list[Issue], title: str) 
         _panel(panel, series, issue)
     panels[0].legend(loc="upper right", ncols=3, frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=11)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        figure.savefig(path, dpi=110)
-    except ValueError as error:
-        raise BadParameter(f"{path}: {error}") from error
+        with whole(path) as part:
+            figure.savefig(part, dpi=110, format=path.suffix.lower().removeprefix("."))
+    except OSError as error:
+        raise BadParameter(f"--plot {path}: {error}") from error
 
 
 def _chosen(series: Series, issues: list[Issue]) -> list[Issue]:

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from prescaler.adapters.files.whole import whole
 from prescaler.core.backtest import Issue
 from prescaler.core.errors import AnswerNotUnderstood, NoSeries
 from prescaler.core.instants import to_epoch
@@ -21,13 +22,16 @@ _STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
 def write_forecasts(path: Path, series: Series, issues: Iterable[Issue]) -> int:
     """Write `cutoff,valid_at,actual,q0.05,...,q0.99`; a missing actual is empty. Returns the rows.
 
-    Instants behind the end of the trace stay, with an empty actual. Seven digits: a float32.
+    Instants behind the end of the trace stay, with an empty actual. Seven digits: a float32. The
+    file appears when it is complete.
     """
     ordered = sorted(issues, key=lambda issue: issue.cutoff)
     frames = [_rows(series, issue) for issue in ordered]
     table = pd.concat(frames) if frames else pd.DataFrame(columns=["cutoff", "valid_at", *COLUMNS])
     path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path, index=False, float_format="%.7g", compression={"method": "gzip", "mtime": 1})
+    gzipped = {"method": "gzip", "mtime": 1}
+    with whole(path) as part:
+        table.to_csv(part, index=False, float_format="%.7g", compression=gzipped)
     return len(table)
 
 

@@ -1,29 +1,32 @@
 """`backtest`: what the forecasts would have been on a trace, and how good."""
 
 import os
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from prescaler.adapters.files.forecast_plot import plot_forecasts
+from prescaler.adapters.files.forecast_plot import check_plot, plot_forecasts
 from prescaler.adapters.files.forecast_table import write_forecasts
 from prescaler.adapters.files.traces import read_trace
-from prescaler.adapters.heap import keep_freed_memory
+from prescaler.adapters.files.whole import alone_in, whole
 from prescaler.adapters.peers.holt_winters import HoltWinters
+from prescaler.apps.cli.files import country_of, planned_events, zone_of
 from prescaler.apps.cli.options import ERR, OUT, Config, Debug, Json, print_json
-from prescaler.core.backtest import BacktestPlan, Fold
+from prescaler.apps.cli.pool import pool_of
+from prescaler.core.backtest import BacktestPlan, Fold, Model
+from prescaler.core.calendar_model import CalendarModel
 from prescaler.core.durations import format_duration, parse_duration
-from prescaler.core.errors import BadParameter
-from prescaler.core.series import coarsen
+from prescaler.core.errors import BadParameter, NoSeries
+from prescaler.core.event_book import EventIndex
+from prescaler.core.planned import PlannedEvent
+from prescaler.core.series import Series, coarsen
 from prescaler.usecases.backtest import Backtest, backtest, summary
 from prescaler.usecases.backtest import beside as run_beside
 
@@ -44,9 +47,12 @@ def register(app: typer.Typer) -> None:
 def run(
     csv: Annotated[Path, typer.Option(help="The trace: timestamp,value; gzip or not.")],
     out: Annotated[Path, typer.Option(help="Folder for the forecasts and the summary.")],
+    events: Annotated[
+        Path | None, typer.Option(help="Planned events: .csv, .ics or .yaml.")
+    ] = None,
     timezone: Annotated[str, typer.Option(help="Civil time of the traffic.")] = "UTC",
     country: Annotated[
-        str | None, typer.Option(help="As in FR; no forecaster uses holidays yet.")
+        str | None, typer.Option(help="As in FR: public holidays are no pattern for working days.")
     ] = None,
     step: Annotated[str, typer.Option(help="Grid; a coarser trace keeps its own.")] = "5m",
     horizon: Annotated[str, typer.Option(help="How far ahead.")] = "24h",
@@ -65,8 +71,9 @@ def run(
 ) -> int:
     """Forecast the past of a trace from what was known then, and score it beside naive.
 
-    Writes forecasts.csv.gz (24 h ahead), short.csv.gz (an hour ahead) and summary.json to the
-    folder. Exit 1 where the median is worse than the better naive forecast in any bucket.
+    Writes forecasts.csv.gz (24 h ahead), short.csv.gz (an hour ahead) and, last, summary.json to
+    the folder. A planned event is used from its known_at on (empty: always). Exit 1 where the
+    median is worse than the better naive forecast in any bucket.
     """
     plan = BacktestPlan(
         horizon=parse_duration(horizon),
@@ -76,17 +83,19 @@ def run(
         history=parse_duration(history),
     )
     _check(plan)
-    fine = read_trace(csv)
-    series = coarsen(fine, _grid(fine.step, parse_duration(step))).from_first_observation()
-    _make(out)
-    fold = Fold(series, _zone(timezone), country, plan.history)
-    result, other = _played(fold, plan, processes, beside)
-    found = summary(result)
-    if other is not None and beside is not None:
-        found["beside"] = {beside.value: summary(other)["scores"] if other.whole else {}}
-    _write(out, result, found)
+    zone, planned = zone_of(timezone), planned_events(events, timezone)
+    fold = Fold(_series(csv, step), zone, country_of(country), plan.history)
     if plot is not None:
-        plot_forecasts(plot, series, result.whole, f"{csv.name}: forecasts of the past")
+        check_plot(plot)
+    with alone_in(out):
+        result, other = _played(fold, plan, processes, _model(fold, planned), beside)
+        found = summary(result)
+        found["known"] = {"timezone": zone.key, "country": country, "events": len(planned)}
+        if other is not None and beside is not None:
+            found["beside"] = {beside.value: summary(other)["scores"] if other.whole else {}}
+        _write(out, result, found)
+    if plot is not None:
+        plot_forecasts(plot, fold.series, result.whole, f"{csv.name}: forecasts of the past")
     if as_json:
         print_json(found)
     else:
@@ -113,44 +122,47 @@ def _grid(own: timedelta, wanted: timedelta) -> timedelta:
     return step
 
 
-def _make(out: Path) -> None:
-    """Before the work, so that none is lost to a folder that cannot be made."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadParameter(f"--out {out}: {error}") from error
+def _series(csv: Path, step: str) -> Series:
+    fine = read_trace(csv)
+    series = coarsen(fine, _grid(fine.step, parse_duration(step))).from_first_observation()
+    if not len(series):
+        raise NoSeries(f"{csv}: every value is missing")
+    return series
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise BadParameter(f"--timezone {name[:40]!r} is no zone, as in Europe/Paris") from error
+def _model(fold: Fold, planned: Sequence[PlannedEvent]) -> Model | None:
+    """None: the engine alone."""
+    if not planned:
+        return None
+    book = EventIndex(list(planned)).book("trace", {})
+    return CalendarModel(book, fold.zone, fold.country)
 
 
 def _played(
-    fold: Fold, plan: BacktestPlan, processes: int, other: Beside | None
+    fold: Fold, plan: BacktestPlan, processes: int, model: Model | None, other: Beside | None
 ) -> tuple[Backtest, Backtest | None]:
     """Play it in processes: the arrays are too small for threads to pay."""
     workers = processes or len(os.sched_getaffinity(0))
     columns = (TextColumn("forecasts"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with (
-        Progress(*columns, console=ERR, transient=True) as bar,
-        ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=keep_freed_memory
-        ) as pool,
-    ):
+    with Progress(*columns, console=ERR, transient=True) as bar, pool_of(workers) as pool:
         task = bar.add_task("forecasts")
-        result = backtest(fold, plan, pool, lambda n, of: bar.update(task, completed=n, total=of))
+
+        def tell(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of)
+
+        result = backtest(fold, plan, pool, tell, model)
         return result, run_beside(result, fold, HoltWinters(), pool) if other else None
 
 
 def _write(out: Path, result: Backtest, found: dict[str, Any]) -> None:
+    """The summary goes first and comes last: where it stands, the forecasts beside it are its."""
+    told = out / "summary.json"
     try:
+        told.unlink(missing_ok=True)
         write_forecasts(out / "forecasts.csv.gz", result.series, result.whole)
         write_forecasts(out / "short.csv.gz", result.series, result.short)
-        text = orjson.dumps(found, option=orjson.OPT_INDENT_2)
-        (out / "summary.json").write_bytes(text)
+        with whole(told) as part:
+            part.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
     except OSError as error:
         raise BadParameter(f"--out {out}: {error}") from error
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from prescaler.apps.cli.files import zone_of
 from prescaler.apps.cli.options import OUT, Config, Debug, Json
 
 
@@ -30,8 +30,4 @@ def demo(
     """Start a real Prometheus, fill and feed it, forecast, and answer as KEDA would be answered."""
     from prescaler.apps.demo.run import DemoOptions, run_demo
 
-    try:
-        zone = ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise typer.BadParameter(str(error), param_hint="--timezone") from error
-    run_demo(DemoOptions(folder, trace, zone, once), OUT)
+    run_demo(DemoOptions(folder, trace, zone_of(timezone), once), OUT)

@@ -2,26 +2,23 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from prescaler.adapters.events.source import FORMATS
 from prescaler.adapters.files.replay_page import write_page
 from prescaler.adapters.files.traces import read_trace
+from prescaler.apps.cli.files import country_of, planned_events, zone_of
 from prescaler.apps.cli.options import ERR, Config, Debug, Json, config_path, print_json
+from prescaler.apps.cli.pool import pool_of
 from prescaler.apps.cli.replay_view import show
-from prescaler.apps.scheduler.job import prepare_worker
 from prescaler.config import load_settings
 from prescaler.core.durations import parse_duration
-from prescaler.core.errors import BadParameter, NoSeries, UnknownWorkload
-from prescaler.core.event_records import FeedRules
+from prescaler.core.errors import BadParameter, UnknownWorkload
 from prescaler.core.instants import format_instant, parse_instant
 from prescaler.core.planned import PlannedEvent
 from prescaler.core.replay.advice import Verdict
@@ -43,7 +40,6 @@ from prescaler.usecases.replay_subject import SubjectPorts, TraceFacts, of_trace
 from prescaler.wiring import check_schema, clock, open_stores
 
 _PROMISE: Final = "10m/30d"
-_SUFFIXES: Final = {".csv": "csv", ".ics": "ical", ".yaml": "yaml", ".yml": "yaml"}
 _NO: Final = 1
 
 
@@ -104,10 +100,12 @@ def run(
     )
     if (workload is None) == (csv is None):
         raise BadParameter("say either the name of a workload or --csv FILE")
-    planned = _events(events, timezone)
+    planned = planned_events(events, timezone)
     if csv is not None:
         name = csv.name.split(".")[0]
-        facts = TraceFacts(name, _zone(timezone), country, _positive(capacity), utilisation)
+        facts = TraceFacts(
+            name, zone_of(timezone), country_of(country), _positive(capacity), utilisation
+        )
         subject = of_trace(_until_its_end(read_trace(csv), wish), facts, planned)
     else:
         subject = _stored(config_path(config), workload or "", wish, planned)
@@ -143,37 +141,12 @@ def _positive(capacity: float | None) -> float | None:
     return capacity
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise BadParameter(f"--timezone {name[:40]!r} is no zone, as in Europe/Paris") from error
-
-
 def _until_its_end(series: Series, wish: Wish) -> Series:
     if wish.until is not None and wish.until > series.end:
         raise BadParameter(
             f"--until {format_instant(wish.until)}: the file ends at {format_instant(series.end)}"
         )
     return series
-
-
-def _events(path: Path | None, timezone: str) -> Sequence[PlannedEvent]:
-    """Events of a file; what cannot be used is told."""
-    if path is None:
-        return ()
-    form = _SUFFIXES.get(path.suffix.lower())
-    if form is None:
-        raise BadParameter(f"--events {path.name}: the name must end in .csv, .ics or .yaml")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise NoSeries(f"{path} cannot be read: {error}") from error
-    rules = FeedRules(path.stem, _zone(timezone), {"workloads": "all"}, allow_empty=True)
-    found = FORMATS[form](content, rules, clock().now())
-    for complaint in found.complaints:
-        ERR.print(f"left out: {complaint.text}", style="yellow", markup=False)
-    return [one.event for one in found.events]
 
 
 def _stored(path: Path, name: str, wish: Wish, planned: Sequence[PlannedEvent]) -> Subject:
@@ -225,16 +198,10 @@ def _played(subject: Subject, wish: Wish, processes: int) -> Replay:
 @contextmanager
 def crew_of(workers: int) -> Iterator[Crew]:
     """Processes and threads that end with the block, at once."""
-    before = set(active_children())
-    processes = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=prepare_worker
-    )
     threads = ThreadPoolExecutor(workers)
-    try:
-        yield Crew(processes, threads)
-    finally:
-        processes.shutdown(wait=False, cancel_futures=True)
-        threads.shutdown(wait=True, cancel_futures=True)
-        for worker in set(active_children()) - before:
-            worker.terminate()
-            worker.join()
+    with pool_of(workers) as processes:
+        try:
+            yield Crew(processes, threads)
+        finally:
+            processes.shutdown(wait=False, cancel_futures=True)
+            threads.shutdown(wait=True, cancel_futures=True)

@@ -226,7 +226,7 @@ def _instant(text: str, timezone: str) -> str:
     """The wall clock of a date field as an instant; what is none stays, to be complained about."""
     try:
         return format_instant(typed(text.strip(), ZoneInfo(timezone.strip())))
-    except (BadParameter, ZoneInfoNotFoundError, ValueError):
+    except (BadParameter, ZoneInfoNotFoundError, ValueError, OSError):
         return text.strip()
 
 
