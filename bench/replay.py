@@ -1,9 +1,10 @@
 """The autoscaling benchmark: every arm on every 1-minute trace, and what a crowd does to them.
 
 `make bench-replay TRACES=DIR` prints the tables and writes raw results: OUT/TRACE.json (as in
-docs/replay.md), OUT/TRACE.html, OUT/summary.json. A trace NAME.csv.gz goes with the calendar
-`WORD_events.csv` of its name's first word, if there is one (wc98_web: wc98_events.csv). Walks of
-forecasts take minutes each; they are kept in OUT/walks and used again.
+docs/replay.md), OUT/TRACE.html, OUT/TRACE-frontier.svg, OUT/summary.json. A trace NAME.csv.gz goes
+with the calendar `WORD_events.csv` of its name's first word, if there is one (wc98_web:
+wc98_events.csv). Walks of forecasts take minutes each; each week of them is kept in OUT/walks, and
+used again as long as the engine is the same: a run that was interrupted goes on.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 from bench.replay_advice import worth
 from bench.replay_cases import DAY, SEEDS, Bench, Case, Points, cases, dearest
 from bench.replay_goals import goals
+from bench.replay_picture import frontier_picture
 from bench.replay_stress import never_below, stress
 from prescaler.adapters.files.replay_page import write_page
 from prescaler.apps.scheduler.job import prepare_worker
@@ -47,6 +49,7 @@ def whole(bench: Bench, case: Case) -> Replay:
     plain = document(found)
     (bench.out / f"{case.name}.json").write_text(json.dumps(plain))
     write_page(bench.out / f"{case.name}.html", plain)
+    frontier_picture(bench.out / f"{case.name}-frontier.svg", plain)
     return found
 
 

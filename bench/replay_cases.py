@@ -1,19 +1,21 @@
 """Traces and scenarios to play again, and forecast walks that are kept in a folder."""
 
 import hashlib
-import pickle
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+import prescaler
 from bench.traces import ZONES
 from prescaler.adapters.events.table import read_table
 from prescaler.adapters.files.traces import read_trace
+from prescaler.adapters.packed_walk import pack_walk, unpack_walk
 from prescaler.core.event_book import EMPTY_BOOK
 from prescaler.core.event_records import FeedRules
 from prescaler.core.planned import PlannedEvent
@@ -35,7 +37,7 @@ from prescaler.usecases.replay_period import (
     with_tracks,
 )
 from prescaler.usecases.replay_subject import TraceFacts, of_trace
-from prescaler.usecases.replay_walk import stretches, walk
+from prescaler.usecases.replay_walk import stretches, walk_all
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 PRICES = Prices()
@@ -64,6 +66,45 @@ class Case:
         )
 
 
+class Folder:
+    """Weeks of forecasts that are walked already: a bench that was interrupted goes on.
+
+    Whatever of the project forecasts has other contents: they are walked anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def find(self, mark: str) -> list[Said] | None:
+        """What an earlier run has walked."""
+        path = self._place(mark)
+        return unpack_walk(path.read_bytes()) if path.exists() else None
+
+    def keep(self, mark: str, found: Sequence[Said]) -> None:
+        """Whole or not at all."""
+        path = self._place(mark)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        begun = path.with_suffix(".part")
+        begun.write_bytes(pack_walk(found))
+        begun.replace(path)
+
+    def _place(self, mark: str) -> Path:
+        return self._path / f"{_engine()}-{mark[:24]}.npz"
+
+
+@cache
+def _engine() -> str:
+    """What the sources say that make forecasts: all of the core but the simulator and its words."""
+    package = Path(prescaler.__file__).parent
+    files = [*(package / "core").glob("*.py"), package / "core" / "replay" / "track.py"]
+    names = ("crowd_lore", "issue_forecast", "replay_walk")
+    files += [package / "usecases" / f"{name}.py" for name in names]
+    found = hashlib.sha256()
+    for path in sorted(files):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:12]
+
+
 @dataclass(frozen=True)
 class Bench:
     """Where results and walks are kept, and who works."""
@@ -76,21 +117,18 @@ class Bench:
         return {arm: self._walk(case, arm) for arm in arms}
 
     def _walk(self, case: Case, arm: Arm) -> list[Said]:
-        subject = case.subject
+        subject, began = case.subject, time.monotonic()
         book = subject.book if arm is Arm.CALENDAR else EMPTY_BOOK
         coarse = coarsen(subject.series, max(subject.series.step, timedelta(minutes=5)))
-        told = repr((book.events, case.start, case.end, coarse.start, subject.workload.forecast))
-        mark = hashlib.sha256(coarse.mean.tobytes() + told.encode()).hexdigest()[:12]
-        path = self.out / "walks" / f"{case.name}-{arm.value}-{mark}.pickle"
-        if path.exists():
-            return list(pickle.loads(path.read_bytes()))
-        began = time.monotonic()
         parts = stretches(subject.workload, coarse, book, case.start, case.end)
-        found = [one for part in self.crew.processes.map(walk, parts) for one in part]
-        print(f"  walked {case.name} ({arm.value}): {time.monotonic() - began:.0f} s", flush=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(pickle.dumps(found))
-        return found
+        title = f"{case.name} ({arm.value})"
+
+        def tell(share: float) -> None:
+            seconds = time.monotonic() - began
+            print(f"  walked {title}: {share:.0%} after {seconds:.0f} s", flush=True)
+
+        found = walk_all(parts, self.crew.processes, Folder(self.out / "walks"), tell)
+        return [one for part in found for one in part]
 
     def ground(self, case: Case, arms: Sequence[Arm]) -> Ground:
         """The ground of a case with its forecasts."""
