@@ -56,10 +56,10 @@ bench-backfill:  ## speed beside a bare client, bytes, reads, where the time goe
 	@scripts/setup.sh dev
 	@PYTHONPATH=. $(BIN)/python bench/backfill.py $(TRACES)
 
-bench-replay:  ## every arm on every 1-minute trace, and stress scenarios; TRACES=DIR OUT=bench-out
+bench-replay:  ## every arm on every 1-minute trace, and stress scenarios; TRACES=DIR OUT=bench-out ONLY=traces TRACE=wc98_web
 	@test -n "$(TRACES)" || { echo "TRACES=DIR is missing: a trace is a file NAME.csv.gz with the columns timestamp,value, one real series of demand each"; exit 2; }
 	@scripts/setup.sh dev
-	@PYTHONPATH=. $(BIN)/python bench/replay.py $(TRACES) --out $(or $(OUT),bench-out)
+	@PYTHONPATH=. $(BIN)/python bench/replay.py $(TRACES) --out $(or $(OUT),bench-out) $(if $(ONLY),--only $(ONLY)) $(if $(TRACE),--trace $(TRACE))
 
 lock:  ## write the locked requirements anew (names and hashes, no addresses)
 	@$(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header requirements/build.in -o requirements/build.txt

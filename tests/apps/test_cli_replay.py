@@ -145,6 +145,8 @@ def test_the_end_of_the_period_and_lost_spot_nodes(run: Run, trace: Path) -> Non
         ),
         (("--csv", "TRACE", "--since", "5h"), "a replay needs 6 hours"),
         (("--csv", "TRACE", "--html", "/nowhere/at/all.html"), "the folder is not there"),
+        (("--csv", "TRACE", "--html", "/"), "is a folder; name the file"),
+        (("--csv", "x.csv", "--promise", "1%", "--no-sweep"), "leave --no-sweep out"),
         (("--csv", "TRACE", *QUICK, "--arms", "today_floor"), "no planned event"),
     ],
 )

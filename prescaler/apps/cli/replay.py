@@ -98,6 +98,8 @@ def run(
         prices=Prices(pod_hour=price),
         spot_loss=spot_loss,
     )
+    if promise is not None and not sweep:
+        raise BadParameter("--promise is looked for in the sweep; leave --no-sweep out")
     if (workload is None) == (csv is None):
         raise BadParameter("say either the name of a workload or --csv FILE")
     planned = planned_events(events, timezone)
@@ -173,6 +175,8 @@ def _stored(path: Path, name: str, wish: Wish, planned: Sequence[PlannedEvent]) 
 
 def _writable(html: Path | None) -> None:
     """Before the work, so that none is lost to a folder that is not there."""
+    if html is not None and html.is_dir():
+        raise BadParameter(f"--html {html} is a folder; name the file")
     if html is not None and not (html.parent.is_dir() and os.access(html.parent, os.W_OK)):
         raise BadParameter(f"--html {html}: the folder is not there, or cannot be written to")
 
