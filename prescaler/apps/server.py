@@ -177,6 +177,8 @@ def application(process: Process, only: Only | None = None) -> ASGIApp:
         replicas=process.heartbeat.replicas,
         pods=PodReview(_pod_sources(process.keeper)),
     )
+    if only is not Only.METRIC:
+        context.survey.warm(context.table, process.clock.now().replace(microsecond=0))
     kinds: dict[Only | None, Callable[[ApiContext], ASGIApp]] = {
         Only.METRIC: metric_only,
         Only.PAGES: pages_only,

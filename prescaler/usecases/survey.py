@@ -142,6 +142,10 @@ class Survey:
         found.sort(key=lambda rise: -rise.more)
         return found
 
+    def warm(self, served: Iterable[Served], now: datetime) -> None:
+        """Work out what the first to look would wait for."""
+        self.rises(self.of(served, now), now)
+
     def _peak(self, served: Served, now: datetime) -> Peak | None:
         name = served.workload.name
         kept = self._peaks.get(name)

@@ -131,6 +131,17 @@ def test_no_peak_without_a_forecast_or_behind_its_end() -> None:
     assert next_peak(served(), NOW + 5 * DAY) is None
 
 
+def test_what_was_warmed_is_not_worked_out_again() -> None:
+    survey, one = Survey(), served()
+    survey.warm([one], NOW)
+
+    (first,) = survey.of([one], NOW)
+
+    assert survey.of([one], NOW)[0] is first
+    assert survey._peaks["web"][1] is one
+    assert survey._kept["web"][1] is first
+
+
 def test_rises_begin_with_the_largest_and_leave_out_what_falls() -> None:
     def rising(name: str, to: float) -> Served:
         return served(name, forecast=forecast(np.linspace(100.0, to, 600)))
