@@ -47,14 +47,22 @@ class DayTable:
 
     def lagged(self, days: int, smoothing: Smoothing = "near") -> FloatArray:
         """[R, S] the same slots `days` civil days earlier; NaN where that is unknown or too new."""
-        source = self.rows - days
-        shifted = self.logs[smoothing][np.maximum(source, 0)]
-        return np.where((source >= 0)[:, None] & (days >= self.gap), shifted, np.nan)
+        if days < self.gap:
+            return np.full((len(self.rows), self.slots), np.nan)
+        return self._at(self.rows - days, smoothing)
 
     def lags(self, days: Iterable[int], smoothing: Smoothing = "near") -> FloatArray:
         """[K, R, S] several lags; those that reach behind the first row are left out."""
-        found = [self.lagged(k, smoothing) for k in days if self.gap <= k < self.days]
-        return np.stack(found) if found else np.full((1, len(self.rows), self.slots), np.nan)
+        some = np.array([k for k in days if self.gap <= k < self.days], dtype=np.int64)
+        if not len(some):
+            return np.full((1, len(self.rows), self.slots), np.nan)
+        return self._at(self.rows - some[:, None], smoothing)
+
+    def _at(self, source: IntArray, smoothing: Smoothing) -> FloatArray:
+        """[..., S] rows of the table, holes where they lie before its first."""
+        found = self.logs[smoothing][np.maximum(source, 0)]
+        found[source < 0] = np.nan
+        return np.asarray(found)
 
     def asked(self, rows: IntArray) -> "DayTable":
         """The same table with other rows asked for."""
@@ -102,10 +110,17 @@ def smoothed(values: FloatArray, half_width: int) -> FloatArray:
     known = np.isfinite(values)
     kernel = 1.0 + half_width - np.abs(np.arange(-half_width, half_width + 1))
     total = np.convolve(np.where(known, values, 0.0), kernel, "full")
-    weight = np.convolve(known.astype(np.float64), kernel, "full")
+    weight = _in_boxes(_in_boxes(known.astype(np.int64), half_width), half_width)
     inner = slice(half_width, half_width + len(values))
     hole = np.full(len(values), np.nan)
     return np.asarray(np.divide(total[inner], weight[inner], out=hole, where=weight[inner] > 0))
+
+
+def _in_boxes(counts: IntArray, before: int) -> IntArray:
+    """[N + before] sums over each place and the `before` places before it; twice, a triangle."""
+    sums = np.cumsum(np.pad(counts, (0, before)))
+    sums[before + 1 :] -= sums[: -before - 1].copy()
+    return sums
 
 
 def _laid(values: FloatArray, cells: IntArray, shape: tuple[int, int]) -> FloatArray:

@@ -90,3 +90,28 @@ def test_values_of_any_rank_are_averaged_along_the_first_axis(average: Average) 
 
     assert found.shape == (2, 3)
     assert found[1, 2] == pytest.approx(average(values[:, 1, 2][:, None], np.ones(4))[0])
+
+
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 16), st.integers(1, 5)), elements=numbers),
+    st.floats(0.5, 20.0),
+)
+def test_few_and_many_values_have_the_same_median_to_the_bit(
+    values: FloatArray, half_life: float
+) -> None:
+    """Up to a dozen values are compared, more are sorted; holes change neither."""
+    weights = 0.5 ** (np.arange(len(values)) / half_life)
+    more = np.concatenate([values, np.full((13, values.shape[1]), np.nan)])
+
+    found = weighted_median(more, np.concatenate([weights, np.ones(13)]))
+
+    np.testing.assert_array_equal(weighted_median(values, weights), found)
+
+
+def test_places_do_not_depend_on_how_many_there_are() -> None:
+    values = np.random.default_rng(2).normal(size=(7, 9000))
+    weights = 0.5 ** (np.arange(7) / 3.5)
+
+    apart = [weighted_median(values[:, [place]], weights)[0] for place in (0, 4095, 4096, 8999)]
+
+    np.testing.assert_array_equal(weighted_median(values, weights)[[0, 4095, 4096, 8999]], apart)

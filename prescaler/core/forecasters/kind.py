@@ -29,14 +29,19 @@ class DayKind(NothingToLearn):
 
     def curve(self, table: DayTable, parameters: Parameters) -> FloatArray:  # noqa: ARG002
         """Five times as many days as the same weekday alone has."""
-        days = np.array([k for k in _LAGS if table.gap <= k < table.days])
-        if not len(days):
-            return np.full((len(table.rows), table.slots), np.nan)
-        here = kind_of(table.weekday[table.rows])
-        then = kind_of((table.weekday[table.rows][None, :] - days[:, None]) % 7)
-        values = np.where(
-            (here[None, :] == then)[:, :, None], table.lags(days, self.smoothing), np.nan
-        )
+        days = np.array([k for k in _LAGS if table.gap <= k < table.days], dtype=np.int64)
+        drawn = np.full((len(table.rows), table.slots), np.nan)
+        weekdays = table.weekday[table.rows]
+        for weekday in np.unique(weekdays):  # rows that look at the same lags
+            here = weekdays == weekday
+            alike = days[kind_of((weekday - days) % 7) == kind_of(weekday)]
+            if len(alike):
+                drawn[here] = self._average(table.asked(table.rows[here]), alike)
+        return drawn
+
+    def _average(self, table: DayTable, days: IntArray) -> FloatArray:
+        """[R, S] over lags that are all of the kind of the rows asked for."""
+        values = table.lags(days, self.smoothing)
         if self.smoothing == "wide":
             return weighted_mean(values, 0.5 ** (days / (2 * _HALF_LIFE_DAYS)))
         weights = 0.5 ** (days / _HALF_LIFE_DAYS) * np.where(days % 7 == 0, _SAME_WEEKDAY, 1.0)
