@@ -255,6 +255,31 @@ def test_a_defect_shows_no_traceback_unless_asked(
         run("check", "--debug")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "kind"), [(["events", "add"], "usage"), (["check"], "defect")]
+)
+def test_a_script_gets_a_document_whatever_went_wrong(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], kind: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("[/nonsense] oops")
+
+    monkeypatch.setattr("prescaler.apps.cli.check.load_settings", broken)
+
+    code, out, err = run(*arguments, "--json")
+
+    assert (code, err) == ({"usage": 2, "defect": 70}[kind], "")
+    assert json.loads(out)["kind"] == kind
+    assert run(*arguments)[2].startswith(kind)
+
+
+def test_without_a_command_only_the_help_is_shown(run: Run) -> None:
+    code, out, err = run()
+
+    assert (code, err) == (2, "")
+    assert "Usage" in out
+
+
 def test_ctrl_c_is_exit_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -283,4 +308,6 @@ def test_what_people_have_set_is_listed_by_check(run: Run, folder: Path) -> None
     found = json.loads(run("check", "--json")[1])["differs_from_file"]
 
     assert [(f["workload"], f["override"]["pods"]) for f in found] == [("web", 125)]
-    assert "web differs from the file" in run("check")[1]
+    shown = run("check")[1]
+    assert "web differs from the file: overridden with 125 pods by ada since " in shown
+    assert shown.rstrip().endswith("(final)")

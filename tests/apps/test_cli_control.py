@@ -140,6 +140,13 @@ def test_people_take_the_wheel_and_give_it_back(run: Run, stores: Stores) -> Non
     assert control.freeze is not None
     assert control.freeze.value == 40 * 80
 
+    out = run("override", "web", "--load", "1840.5", "--reason", "final", "--until", "90m")[1]
+    first, frozen, own = out.strip().split("; ")
+    assert first.startswith("web: mode capped by ada since ")
+    assert first.endswith(" until it is cleared (first week)")
+    assert frozen.startswith("frozen at 3,200 by ")
+    assert own.startswith("overridden with 1,840.5 by ")
+
     run("override", "web", "--clear", "--reason", "over")
     run("freeze", "web", "--clear", "--reason", "over")
     out = run("mode", "web", "active", "--reason", "as before")[1]
@@ -147,7 +154,7 @@ def test_people_take_the_wheel_and_give_it_back(run: Run, stores: Stores) -> Non
     assert out.strip() == "web: as in the file"
     entries = stores.audit.recent(10)
     assert [e.action for e in reversed(entries)] == [
-        "mode", "freeze", "override", "clear override", "unfreeze", "mode",
+        "mode", "freeze", "override", "override", "clear override", "unfreeze", "mode",
     ]  # fmt: skip
     assert all(e.reason for e in entries)
 
@@ -169,6 +176,8 @@ def test_a_guard_is_cleared_by_hand(run: Run, stores: Stores, tmp_path: Path) ->
     (version,) = stores.workloads.current()
     trip = Control(guard=GuardTrip("residuals", "x", THEN))
     stores.controls.put(version.workload, trip, None)
+    shown = run("mode", "web", "active", "--reason", "as before")[1]
+    assert f"web: guard residuals tripped {THEN:%Y-%m-%dT%H:%M:%S}Z: x" in shown
 
     assert run("guard", "web", "--reason", "looked at it")[0] == 0
 

@@ -416,6 +416,17 @@ def test_files_are_taken_in_with_a_token_the_scope_and_a_bound(writer: Served) -
     assert "Import a calendar" not in text(writer, "/events")
 
 
+def test_a_long_file_can_be_seen_whole_before_it_is_taken_in(writer: Served) -> None:
+    rows = "".join(
+        f"Match {n},2027-01-{n % 28 + 1:02d} 20:00,2027-01-{n % 28 + 1:02d} 22:00\n"
+        for n in range(150)
+    )
+    shown = hand_in(writer, form="csv", content=f"name,start,end\n{rows}").text
+
+    assert "<summary>50 more</summary>" in shown
+    assert all(f">Match {n}<" in shown for n in range(150))
+
+
 def test_a_large_file_survives_its_second_step(writer: Served) -> None:
     head, one = (
         CALENDAR.split("BEGIN:VEVENT", maxsplit=1)[0],

@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from prescaler.apps.cli.control_view import control_line
 from prescaler.apps.cli.options import OUT, Config, Debug, Json, config_path, print_json
 from prescaler.config import Settings, load_settings
 from prescaler.core.errors import (
@@ -117,8 +118,8 @@ def _show(
     if store_error is not None:
         OUT.print(f"what is set at run time is not known: {store_error}", markup=False)
     for entry in differences:
-        parts = {k: v for k, v in entry.items() if v and k not in ("workload", "revision")}
-        OUT.print(f"{entry['workload']} differs from the file: {parts}", markup=False)
+        text = f"{entry['workload']} differs from the file: {control_line(entry)}"
+        OUT.print(text, markup=False, highlight=False)
     if not probes:
         return
     table = Table("workload", "source", "series", "history since", "hours seen", "problem")

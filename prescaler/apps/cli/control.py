@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from prescaler.apps.api.shapes import control_json
+from prescaler.apps.cli.control_view import control_line
 from prescaler.apps.cli.options import OUT, Config, Debug, Json, config_path, print_json
 from prescaler.config import load_settings
 from prescaler.core.control import Control
@@ -222,11 +223,8 @@ def _apply(
     if as_json:
         print_json(control_json(control))
         return
-    parts = {
-        key: value for key, value in control_json(control).items() if value and key != "revision"
-    }
-    name = opened.served.workload.name
-    OUT.print(f"{name}: {parts or 'as in the file'}", markup=False, highlight=False)
+    text = control_line(control_json(control)) or "as in the file"
+    OUT.print(f"{opened.served.workload.name}: {text}", markup=False, highlight=False)
 
 
 def who() -> str:

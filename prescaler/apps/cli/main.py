@@ -105,11 +105,13 @@ def _exit_code(arguments: list[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     except TyperException as error:
-        ERR.print("usage", style="red", end=" ")
-        ERR.print(f"{error.format_message()}; see prescaler --help", markup=False, highlight=False)
+        if error.format_message():  # without a command the help was printed already
+            _tell("usage", f"{error.format_message()}; see prescaler --help", arguments)
         return USAGE
     except (typer.Abort, KeyboardInterrupt):
-        ERR.print("interrupted")
+        _tell(
+            "interrupted", "what was done is kept; the same command goes on from there", arguments
+        )
         return INTERRUPTED
     except PrescalerError as error:
         if "--debug" in arguments:
@@ -119,8 +121,17 @@ def _exit_code(arguments: list[str]) -> int:
     except Exception as error:
         if "--debug" in arguments:
             raise
-        ERR.print(f"[red]defect[/red] {type(error).__name__}: {error}; --debug shows where")
+        _tell("defect", f"{type(error).__name__}: {error}; --debug shows where", arguments)
         return DEFECT
+
+
+def _tell(kind: str, text: str, arguments: list[str]) -> None:
+    """What went wrong, in one line; for scripts as a document."""
+    if "--json" in arguments:
+        print_json({"error": text, "kind": kind})
+        return
+    ERR.print(kind, style="red", end=" ")
+    ERR.print(text, markup=False, highlight=False)
 
 
 def _report(error: PrescalerError, *, as_json: bool) -> None:

@@ -25,7 +25,8 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _LARGEST: Final = 500_000
 """Bytes. The second step sends the text again as a field, of which 1 MB is read."""
 
-_LISTED: Final = 100
+_AT_ONCE: Final = 100
+"""Rows that are open at once; the others are a click away: what is taken in can be seen whole."""
 
 FORMATS: Final[Mapping[str, FeedFormat]] = {
     "ics": FeedFormat.ICAL,
@@ -150,7 +151,8 @@ def _page(
         "filled": filled,
         "formats": FORMATS,
         "record": record,
-        "changes": sorted(changes, key=lambda one: one[0].start)[:_LISTED],
+        "changes": sorted(changes, key=lambda one: one[0].start),
+        "at_once": _AT_ONCE,
         "kinds": known_kinds(context, session.caller),
         "problem": problem,
     }
