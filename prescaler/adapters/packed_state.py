@@ -39,7 +39,6 @@ Arrays = dict[str, FloatArray]
 def pack_state(state: ModelState) -> bytes:
     """Everything a roll needs, compressed."""
     arrays: Arrays = {
-        "peak": state.peak,
         "near": state.near,
         **_watch_arrays("watch", state.watch),
         **_watch_arrays("planned", state.planned),
@@ -80,7 +79,6 @@ def unpack_state(payload: bytes) -> ModelState:
             horizon=meta["horizon"],
             scale=DemandScale(**meta["scale"]),
             reaches=tuple(_reach_in(f"{i}", r, arrays) for i, r in enumerate(meta["reaches"])),
-            peak=arrays["peak"],
             naive=timedelta(seconds=meta["naive"]),
             watch=watch,
             planned=_planned_in(meta, arrays, watch),
@@ -180,6 +178,7 @@ def _reach_out(key: str, part: ReachState, arrays: Arrays) -> dict[str, Any]:
         f"{key}/slope": spread.slope,
         f"{key}/centre": spread.centre,
         f"{key}/floor": spread.floor,
+        f"{key}/peak": spread.peak,
     }
     for name, found in learnt.parameters.items():
         arrays |= {f"{key}/parameters/{name}/{term}": found[term] for term in found}
@@ -218,6 +217,14 @@ def _reach_in(key: str, meta: Mapping[str, Any], arrays: Arrays) -> ReachState:
         floor=arrays[f"{key}/floor"],
         recent=meta["recent"],
         offset=meta["offset"],
+        peak=_peak_in(key, arrays),
     )
     experts = tuple(Expert(forecaster, kind) for forecaster, kind in meta["experts"])
     return ReachState(experts, learnt, mix, spread)
+
+
+def _peak_in(key: str, arrays: Arrays) -> FloatArray:
+    """[B, 24]; a release before this one kept one ratio for an hour, whatever the lead."""
+    if f"{key}/peak" in arrays:
+        return arrays[f"{key}/peak"]
+    return np.tile(arrays["peak"], (len(arrays[f"{key}/table"]), 1))

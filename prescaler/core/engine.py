@@ -27,7 +27,6 @@ from prescaler.core.forecasters import POOL, Forecaster
 from prescaler.core.history import History
 from prescaler.core.leads import Reach, band_of, reaches, spread_bands, weight_bands
 from prescaler.core.naive import better_naive, seasonal_naive
-from prescaler.core.peaks import peak_ahead, peak_by_hour
 from prescaler.core.quantiles import MEDIAN, QUANTILES, uncrossed
 from prescaler.core.scales import DemandScale
 from prescaler.core.trial import Expert, Learnt, predict, run_trial
@@ -56,11 +55,11 @@ class ReachState:
 class ModelState:
     """All that a roll needs of the last refit; it is stored. horizon in steps.
 
-    peak: [24] maximum over mean inside a step by local hour; naive: period of the better naive;
-    watch: what earlier forecasts promised, and how widths were corrected by what came; planned:
-    the same of the maxima that a plan promised (`core/plan_watch.py`); near: [K, 2] between what
-    the first hour was said to lie; without: `uplift.fingerprint` of the planned crowds that were
-    known, and of those taken out of the history.
+    naive: period of the better naive; watch: what earlier forecasts promised, and how widths were
+    corrected by what came; planned: the same of the maxima that a plan promised
+    (`core/plan_watch.py`); near: [K, 2] between what the first hour was said to lie; without:
+    `uplift.fingerprint` of the planned crowds that were known, and of those taken out of the
+    history.
     """
 
     fitted_at: datetime
@@ -68,7 +67,6 @@ class ModelState:
     horizon: int
     scale: DemandScale
     reaches: tuple[ReachState, ...]
-    peak: FloatArray
     naive: timedelta
     watch: Watch
     planned: Watch
@@ -133,7 +131,6 @@ def refit(
             _refit_reach(told, scale, reach, pool, prior)
             for reach in reaches(history.step, horizon, apart=_shows_later_leads(told))
         ),
-        peak=peak_by_hour(told),
         naive=better_naive(told),
         watch=watch,
         planned=planned,
@@ -191,16 +188,18 @@ def roll(
     _enough(history)
     if not state.fits(history.step, horizon):
         raise ForecasterFailed("the stored fit is for another step or horizon; it will be refitted")
-    values = np.full((horizon, len(QUANTILES)), np.nan)
+    values, peak_ratio = np.full((horizon, len(QUANTILES)), np.nan), np.ones(horizon)
     wanted = reaches(history.step, horizon, apart=len(state.reaches) > 1)
     for reach, part in zip(wanted, state.reaches, strict=True):
-        values[reach.covers] = _roll_reach(state, part, history, reach, pool)
+        hour = history.local_hour(len(history) - 1 + reach.horizon)
+        values[reach.covers] = _roll_reach(state, part, history, reach, hour, pool)
+        peak_ratio[reach.covers] = part.spread.peak_ratio(reach.horizon, hour)
     if not np.isfinite(values).all():
         raise ForecasterFailed("the stored fit gives no numbers; it will be refitted")
     naive = seasonal_naive(history, state.naive, horizon)
     return Outlook(
         values=uncrossed(np.clip(values, 0.0, state.scale.ceiling)),
-        peak_ratio=peak_ahead(state.peak, history, horizon),
+        peak_ratio=peak_ratio,
         naive=np.where(np.isfinite(naive), naive, values[:, MEDIAN]),
         historic_max=float(np.nanmax(history.series.peak)),
         basis=_basis(state),
@@ -216,13 +215,13 @@ def _roll_reach(
     part: ReachState,
     history: History,
     reach: Reach,
+    hour: FloatArray,
     pool: Sequence[Forecaster],
 ) -> FloatArray:
-    """[covers, Q] values of one range of leads."""
+    """[covers, Q] values of one range of leads, whose local hours are given [covers]."""
     predicted = predict(history, state.scale, reach, part.learnt, pool)
     leads = reach.horizon
     mixed, apart = part.mix.mix(predicted[:, None, :], leads)
-    hour = history.local_hour(len(history) - 1 + leads)
     deviation = part.spread.around(mixed[0], apart[0], leads, hour)
     return np.asarray(mixed[0][:, None] + deviation * state.watch.factors(leads))
 

@@ -50,8 +50,15 @@ class History:
 
     def demand_at(self, index: IntArray) -> FloatArray:
         """[...] demand at grid points, NaN behind the cutoff."""
+        return self._at(self.demand, index)
+
+    def peak_at(self, index: IntArray) -> FloatArray:
+        """[...] the maximum inside the step at grid points, NaN behind the cutoff."""
+        return self._at(self.series.peak, index)
+
+    def _at(self, values: FloatArray, index: IntArray) -> FloatArray:
         inside = index < len(self)
-        return np.where(inside, self.demand[np.minimum(index, len(self) - 1)], np.nan)
+        return np.where(inside, values[np.minimum(index, len(self) - 1)], np.nan)
 
     def local_hour(self, index: IntArray) -> FloatArray:
         """[...] local time of grid points in hours, 0 <= h < 24."""

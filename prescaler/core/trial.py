@@ -51,14 +51,15 @@ class Expert:
 class Trial:
     """E experts at M past cutoffs, at the L leads of a reach.
 
-    actual: [M, L], NaN where unknown; predicted: [E, M, L]; age_days: [M] before the present
-    cutoff; hour: [M, L] local time of the targets in hours; spacing: between two cutoffs, in steps
-    and in days.
+    actual: [M, L], NaN where unknown; peak: [M, L] the maxima inside those steps; predicted:
+    [E, M, L]; age_days: [M] before the present cutoff; hour: [M, L] local time of the targets in
+    hours; spacing: between two cutoffs, in steps and in days.
     """
 
     experts: tuple[Expert, ...]
     leads: IntArray
     actual: FloatArray
+    peak: FloatArray
     predicted: FloatArray
     age_days: FloatArray
     hour: FloatArray
@@ -147,6 +148,7 @@ def run_trial(
         experts=_experts(ready.able, reach),
         leads=reach.leads,
         actual=history.demand_at(index),
+        peak=history.peak_at(index),
         predicted=_in_load(corrected, ready.logs[:, index], scale, reach, ready.able),
         age_days=np.asarray(
             (len(history) - 1 - origins.ravel()[scored]) * (history.step / DAY), dtype=np.float64

@@ -176,3 +176,17 @@ def test_a_state_that_is_not_a_number_is_not_written() -> None:
 
     with pytest.raises(ValueError, match="not JSON compliant"):
         pack_state(state)
+
+
+def test_peaks_of_a_release_that_kept_them_by_the_hour_are_carried_on() -> None:
+    with np.load(BytesIO(PAYLOAD), allow_pickle=False) as found:
+        arrays = {name: found[name] for name in found.files if not name.endswith("/peak")}
+    by_hour = 1.0 + np.arange(24) / 10
+    stream = BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, peak=by_hour, **arrays)
+
+    state = unpack_state(stream.getvalue())
+
+    for part in state.reaches:
+        np.testing.assert_allclose(part.spread.peak_ratio(np.array([1]), np.array([21.5])), 3.1)
+        assert part.spread.peak.shape == (len(part.spread.edges), 24)

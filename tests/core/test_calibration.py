@@ -18,13 +18,14 @@ EDGES = [3, 12, 36]
 CUTOFFS = 14 * 48
 
 
-def make_trial(actual: FloatArray, spacing: int = 6) -> Trial:
+def make_trial(actual: FloatArray, spacing: int = 6, peak: FloatArray | None = None) -> Trial:
     """Cutoffs half an hour apart, targets at the local hour of their place."""
     at = np.arange(len(actual))[:, None] * spacing + LEADS
     return Trial(
         experts=(Expert("days", "log"),),
         leads=LEADS,
         actual=actual,
+        peak=actual if peak is None else peak,
         predicted=np.zeros((1, *actual.shape)),
         age_days=np.arange(len(actual))[::-1] * spacing / 288,
         hour=(at % 288) / 12.0,
@@ -154,3 +155,54 @@ def test_the_present_size_is_that_of_the_newest_outcomes() -> None:
 
     assert now == pytest.approx(9.0, rel=0.1)
     assert sizes[150] == pytest.approx(1.0, rel=0.1)
+
+
+@given(st.integers(0, 10_000), st.floats(0.5, 30.0))
+def test_quantile_times_peak_ratio_covers_the_highest_minute(seed: int, restless: float) -> None:
+    random = np.random.default_rng(seed)
+    shape = (CUTOFFS, len(LEADS))
+
+    def drawn() -> tuple[FloatArray, FloatArray]:
+        mean = 100.0 + random.normal(scale=10.0, size=shape)
+        return mean, mean + random.exponential(restless, shape)
+
+    (actual, peak), (_, later) = drawn(), drawn()
+    trial, mixed = make_trial(actual, peak=peak), np.full(shape, 100.0)
+    spread = measure(trial, mixed, np.full(shape, 5.0), EDGES, step=STEP, offset=5.0)
+
+    hour = random.uniform(0, 24, CUTOFFS)
+    leads = np.full(CUTOFFS, 6)
+    upper = 100.0 + spread.around(mixed[:, 0], np.full(CUTOFFS, 5.0), leads, hour)[:, 6]
+    promised = upper * spread.peak_ratio(leads, hour)
+
+    assert (later[:, 3] <= promised).mean() == pytest.approx(0.95, abs=0.035)
+
+
+def test_without_anything_finer_than_the_step_no_peak_is_invented() -> None:
+    actual = np.random.default_rng(1).gamma(2, 50, (CUTOFFS, len(LEADS)))
+    actual[5:9] = np.nan
+
+    spread = measured(actual, np.full(actual.shape, 100.0))
+
+    assert (spread.peak == 1.0).all()
+
+
+def test_the_last_requests_of_a_closed_night_make_no_ratio_of_thousands() -> None:
+    actual = np.zeros((CUTOFFS, len(LEADS)))
+    peak = np.where(np.random.default_rng(1).random(actual.shape) < 0.2, 3.0, 0.0)
+    trial = make_trial(actual, peak=peak)
+
+    spread = measure(trial, actual, actual, EDGES, step=STEP, offset=5.0)
+
+    assert spread.peak.max() <= (3.0 + 5.0) / 5.0
+
+
+def test_fewer_than_five_peaks_make_no_ratio() -> None:
+    actual = np.full((CUTOFFS, len(LEADS)), 100.0)
+    peak = np.full(actual.shape, np.nan)
+    peak[:4, 0] = 900.0
+    trial = make_trial(actual, peak=peak)
+
+    spread = measure(trial, actual, np.full(actual.shape, 5.0), EDGES, step=STEP, offset=5.0)
+
+    assert (spread.peak == 1.0).all()

@@ -25,6 +25,7 @@ def make_trial(predicted: Mapping[str, FloatArray], actual: FloatArray = ACTUAL)
         experts=tuple(experts),
         leads=LEADS,
         actual=actual,
+        peak=actual,
         predicted=np.stack(list(predicted.values())),
         age_days=np.linspace(14, 0, len(actual)),
         hour=np.zeros(actual.shape),
