@@ -96,7 +96,10 @@ class Folder:
 def _engine() -> str:
     """What the sources say that make forecasts: all of the core but the simulator and its words."""
     package = Path(prescaler.__file__).parent
-    files = [*(package / "core").glob("*.py"), package / "core" / "replay" / "track.py"]
+    core = package / "core"
+    folders = (core, core / "forecasters", core / "uplift")
+    files = [path for folder in folders for path in folder.glob("*.py")]
+    files.append(core / "replay" / "track.py")
     names = ("crowd_lore", "issue_forecast", "replay_walk")
     files += [package / "usecases" / f"{name}.py" for name in names]
     found = hashlib.sha256()

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from prescaler.core.arrays import BoolArray, FloatArray, frozen
+from prescaler.core.arrays import BoolArray, FloatArray, IntArray, frozen
 from prescaler.core.history import History
-from prescaler.core.planned import Occurrence
+from prescaler.core.instants import to_epoch
+from prescaler.core.planned import Occurrence, Stack
 from prescaler.core.quantiles import weighted_quantiles
 from prescaler.core.scales import DemandScale
 from prescaler.core.series import Series
@@ -97,6 +98,27 @@ class KindModel:
         before = [crowd.start - timedelta(days=days) for days in (1, 7)]
         starts = [one.crowd.start for one in self.examples]
         return any(abs(start - at) <= _ALIGNED for start in starts for at in before)
+
+    def of_others(self, example: Example) -> FloatArray:
+        """[K] 1 where another crowd of the kind lasts, outside of this one's own time; else 0.
+
+        What is seen there is the other's. Left in, the next match would be foretold twice: by its
+        own curve, and a little by that of the one before.
+        """
+        frame = example.frame
+        stamps = to_epoch(example.crowd.start) + frame.offsets()
+        starts, ends = self._times
+        near = (starts < int(stamps[-1]) + frame.seconds) & (ends > int(stamps[0]))
+        inside = (stamps >= starts[near, None]) & (stamps < ends[near, None])
+        taken = inside.any(axis=0).astype(np.float64)
+        taken[frame.before : frame.before + frame.during] = 0.0
+        return np.asarray(taken)
+
+    @cached_property
+    def _times(self) -> IntArray:
+        """[2, E] epoch seconds: starts and ends of the examples."""
+        crowds = [one.crowd for one in self.examples]
+        return np.array([[to_epoch(c.start) for c in crowds], [to_epoch(c.end) for c in crowds]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +233,8 @@ class UpliftModel:
         censored = np.stack(
             [one.frame.stretched(one.censored.astype(np.float64), frame) > 0 for one in told]
         )
-        bounded = _raised(ratios, censored, weights)
+        others = np.stack([one.frame.stretched(kind.of_others(one), frame) for one in told])
+        bounded = _raised(np.where(others > 0, np.nan, ratios), censored, weights)
         declared = crowd.declared(frame) if crowd.declares else None
         middle, shrunk = _middle(bounded, weights, declared)
         return UpliftCurve(
@@ -250,12 +273,25 @@ class UpliftModel:
         end = history.series.end
         present = [crowd for crowd in acting if crowd.shows_from < end < crowd.shows_until]
         live = np.where(busy_points(history, present), history.demand, calm)
-        for crowd in present:
-            live = self._lowered(history, crowd, live)
+        live = self._without(history, present, live)
         return Ordinary(
             replace(history, series=_with_mean(history.series, calm)),
             replace(history, series=_with_mean(history.series, live)) if present else None,
         )
+
+    def _without(self, history: History, crowds: Sequence[Crowd], demand: FloatArray) -> FloatArray:
+        """[N] demand without what was expected of crowds: `events.with_events`, undone.
+
+        Where crowds overlap the plan takes the largest, so only the largest is taken away; those
+        that stack are taken away one by one.
+        """
+        stacked = [crowd for crowd in crowds if crowd.effect.stack is Stack.MULTIPLY]
+        for crowd in stacked:
+            demand = self._lowered(history, crowd, demand)
+        apart = [self._lowered(history, c, demand) for c in crowds if c not in stacked]
+        least = np.min([demand, *apart], axis=0)
+        most = np.max([demand, *apart], axis=0)
+        return np.asarray(np.where(least < demand, least, most))
 
     def _lowered(self, history: History, crowd: Crowd, demand: FloatArray) -> FloatArray:
         curve = self.curve(crowd)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from prescaler.core.engine import refit, roll
-from prescaler.core.planned import Effect
+from prescaler.core.planned import Effect, Stack
 from prescaler.core.uplift import Crowd, UpliftModel, roll_ordinary
 from tests.support.crowds import (
     FIRST_DAY,
@@ -142,6 +142,66 @@ def test_a_declared_crowd_under_way_is_taken_away_as_declared() -> None:
 
     assert ordinary.live is not None
     np.testing.assert_allclose(ordinary.live.demand, ordinary_demand(28)[: 27 * 96 + 80])
+
+
+def test_of_crowds_that_overlap_only_the_largest_is_taken_away() -> None:
+    first = Night(27, 5.0, effect=Effect(factor=5.0))
+    told = history(28, [first]).until(27 * 96 + 80)
+    beside = crowd(Night(27, 1.0, hour=18.5, effect=Effect(factor=3.0)))
+
+    ordinary = UpliftModel.empty(STEP, PARIS).ordinary(told, [crowd(first), beside])
+
+    assert ordinary.live is not None
+    during = slice(27 * 96 + 76, None)
+    truth = ordinary_demand(28)[: 27 * 96 + 80]
+    np.testing.assert_allclose(ordinary.live.demand[during], truth[during])
+
+
+def test_of_crowds_that_stack_each_is_taken_away() -> None:
+    stacked = Effect(factor=3.0, stack=Stack.MULTIPLY)
+    nights = [Night(27, 3.0, effect=stacked), Night(27, 2.0, effect=Effect(factor=2.0))]
+    told = history(28, nights).until(27 * 96 + 80)
+
+    ordinary = UpliftModel.empty(STEP, PARIS).ordinary(told, crowds(nights))
+
+    assert ordinary.live is not None
+    np.testing.assert_allclose(ordinary.live.demand, ordinary_demand(28)[: 27 * 96 + 80])
+
+
+def test_one_that_lowers_demand_is_undone_where_no_other_acts() -> None:
+    nights = [Night(27, 0.5, effect=Effect(factor=0.5))]
+    told = history(28, nights).until(27 * 96 + 80)
+
+    ordinary = UpliftModel.empty(STEP, PARIS).ordinary(told, crowds(nights))
+
+    assert ordinary.live is not None
+    np.testing.assert_allclose(ordinary.live.demand, ordinary_demand(28)[: 27 * 96 + 80])
+
+
+TWO_A_DAY = [Night(day, 5.0, hour=hour) for day in range(7, 28, 2) for hour in (16.5, 19.0)]
+
+
+def test_what_the_neighbour_of_the_same_day_brought_is_not_learnt_twice() -> None:
+    model = learnt(TWO_A_DAY)
+    early, late = (model.curve(crowd(Night(29, 5.0, hour=hour))) for hour in (16.5, 19.0))
+
+    assert early is not None
+    assert late is not None
+    np.testing.assert_allclose(np.exp(early.middle[15:]), 1.0, rtol=0.15)
+    np.testing.assert_allclose(np.exp(late.middle[:8]), 1.0, rtol=0.15)
+    assert early.suggested() == pytest.approx(5.0, rel=0.1)
+    assert late.suggested() == pytest.approx(5.0, rel=0.1)
+
+
+def test_between_two_crowds_of_a_day_the_level_is_the_ordinary_one() -> None:
+    told = history(28, TWO_A_DAY).until(27 * 96 + 76)
+    nights = crowds(TWO_A_DAY)
+
+    ordinary = UpliftModel.empty(STEP, PARIS).learned(told, nights).ordinary(told, nights)
+
+    assert ordinary.live is not None
+    truth = ordinary_demand(28)[27 * 96 + 66 : 27 * 96 + 76]
+    np.testing.assert_allclose(ordinary.live.demand[-10:], truth, rtol=0.2)
 
 
 def test_a_forecast_without_a_present_crowd_is_the_calm_one() -> None:
