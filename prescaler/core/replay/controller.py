@@ -162,7 +162,11 @@ def swallowed(metrics: Metrics, tick: int, pods: int, hpa: Hpa) -> bool:
 
 @register_jitable
 def stabilised(wanted: int, pods: int, now: float, hpa: Hpa, memory: Memory) -> int:
-    """Remember a recommendation, and hold to those of the windows (both edges included)."""
+    """Remember a recommendation, and hold to those of the windows (both edges included).
+
+    Without `behavior` the highest of 300 s is the answer, upwards too: a ramp under way goes on to
+    the top that was once recommended. With it, the windows only limit the way from `pods`.
+    """
     size = len(memory.seen)
     count = memory.counts[_SEEN]
     memory.seen_at[count % size] = now
@@ -178,6 +182,8 @@ def stabilised(wanted: int, pods: int, now: float, hpa: Hpa, memory: Memory) -> 
             lowest = min(lowest, memory.seen[place])
         if age <= hpa.down_window and hpa.down_window > 0:
             highest = max(highest, memory.seen[place])
+    if hpa.built_in:
+        return highest
     return min(max(pods, lowest), highest)
 
 
@@ -201,7 +207,10 @@ def changed_since(now: float, period: float, sign: int, memory: Memory) -> int:
 
 @register_jitable
 def up_limit(pods: int, now: float, hpa: Hpa, memory: Memory) -> int:
-    """The most pods that this sync may reach."""
+    """The most pods that this sync may reach.
+
+    In Kubernetes' own floating point: 10 % on top of 100 pods are 111.
+    """
     if hpa.built_in:
         return max(2 * pods, 4)
     if hpa.up_select == NO_CHANGE:
@@ -212,7 +221,7 @@ def up_limit(pods: int, now: float, hpa: Hpa, memory: Memory) -> int:
         added = changed_since(now, period, 1, memory)
         removed = changed_since(now, period, -1, memory)
         begun = pods - added + removed
-        reach = begun + value if kind == 0 else math.ceil(begun * (1 + value / 100) - _SLACK)
+        reach = begun + value if kind == 0 else math.ceil(begun * (1 + value / 100))
         if limit == _NOTHING:
             limit = reach
         elif hpa.up_select == MOST_CHANGE:
@@ -235,7 +244,7 @@ def down_limit(pods: int, now: float, hpa: Hpa, memory: Memory) -> int:
         added = changed_since(now, period, 1, memory)
         removed = changed_since(now, period, -1, memory)
         begun = pods + removed - added
-        reach = begun - value if kind == 0 else math.floor(begun * (1 - value / 100) + _SLACK)
+        reach = begun - value if kind == 0 else math.floor(begun * (1 - value / 100))
         reach = max(reach, 0)
         if limit == _NOTHING:
             limit = reach

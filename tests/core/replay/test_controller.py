@@ -158,6 +158,22 @@ def test_a_flapping_metric_holds_the_top() -> None:
     assert set(played([30.0, 5.0] * 60, 30)) == {30}
 
 
+def test_without_a_behavior_a_ramp_goes_on_to_the_top_that_was_once_recommended() -> None:
+    """`stabilizeRecommendation` gives the highest of 300 s, not only a brake on the way down."""
+    spike = [30.0, 6.0, 6.0, 6.0, 6.0]
+
+    assert played(spike, 4) == [8, 16, 30, 30, 30]
+    assert played(spike, 4, behavior=Behavior()) == [8, 8, 8, 8, 8]
+
+
+def test_percents_are_kubernetes_own_floating_point() -> None:
+    tenth = behavior((PolicyType.PERCENT, 10, 15))
+    down = ScalingPolicy(PolicyType.PERCENT, 10, SECONDS_15)
+
+    assert played([500.0], 100, behavior=tenth) == [111]
+    assert played([1.0], 100, behavior=Behavior(down=Direction(NONE, (down,)))) == [90]
+
+
 def test_a_window_upwards_waits_for_the_lowest_recommendation() -> None:
     slow = behavior((PolicyType.PERCENT, 900, 10), window=60)
 
