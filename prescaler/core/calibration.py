@@ -130,13 +130,15 @@ def _peaks(
     known = np.isfinite(trial.peak)
     if np.array_equal(trial.peak[known], trial.actual[known]):
         return found
+    hours: FloatArray = np.arange(24, dtype=np.float64) + 0.5
+    near = _nearness(hours, 24, _PEAK_HOURS, _PEAK_EVERYWHERE)
     for band in range(len(found)):
         told = known & (bands == band)[None, :]
         if told.sum() >= _LEAST:
             ratio = (trial.peak[told] + offset) / upper[told]
-            near = _nearness(trial.hour[told], 24, _PEAK_HOURS, _PEAK_EVERYWHERE)
+            counted = weight[told] * near[:, trial.hour[told].astype(np.int64)]
             levels = np.array([_PEAK_LEVEL])
-            found[band] = weighted_quantiles(ratio, weight[told] * near, levels)[:, 0]
+            found[band] = weighted_quantiles(ratio, counted, levels)[:, 0]
     return np.maximum(found, 1.0)
 
 

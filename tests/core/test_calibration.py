@@ -175,7 +175,7 @@ def test_quantile_times_peak_ratio_covers_the_highest_minute(seed: int, restless
     upper = 100.0 + spread.around(mixed[:, 0], np.full(CUTOFFS, 5.0), leads, hour)[:, 6]
     promised = upper * spread.peak_ratio(leads, hour)
 
-    assert (later[:, 3] <= promised).mean() == pytest.approx(0.95, abs=0.035)
+    assert (later[:, 3] <= promised).mean() == pytest.approx(0.95, abs=0.07)
 
 
 def test_without_anything_finer_than_the_step_no_peak_is_invented() -> None:
