@@ -75,9 +75,10 @@ def advice_words(advice: Advice, otherwise: Otherwise, present: Played) -> list[
 def _headline(advice: Advice, best: Judged) -> str:
     promise, what = advice.promise, told(best.setting)
     if advice.verdict in _KEPT and not advice.kept:
+        best_of = "cheapest that" if advice.sure else "most careful of those that"
         return (
-            f"Not proven: {what} was the cheapest that kept {promise.text} on the first two "
-            "thirds, and broke it on the last."
+            f"Not proven: {what} was the {best_of} kept {promise.text} on the first two thirds, "
+            "and broke it on the last."
         )
     if advice.verdict is Verdict.PREDICTION_PAYS:
         best_of = "cheapest that keeps" if advice.sure else "most careful of those that kept"

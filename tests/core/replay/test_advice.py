@@ -183,6 +183,11 @@ def test_where_days_are_too_few_the_most_careful_of_those_that_kept_it_is_a_hint
     assert words[0].startswith("Prediction pays: prescaler with events at 90 %")
     assert words[0].endswith("is the most careful of those that kept 1%.")
     assert words[2].startswith("These days are too few to be 80 % certain of any setting")
+    broken = grown(careful, day=8, dropped=500)
+    hint = advise(PROMISE, [broken], PRESENT, PRICES, 9)
+    assert advice_words(hint, Otherwise(), PRESENT)[0].startswith(
+        "Not proven: reactive at 70 % was the most careful of those that kept 1%"
+    )
     alone = advise(PROMISE, [cheap, careful], PRESENT, PRICES, 9)
     (headline, *_) = advice_words(alone, Otherwise(), PRESENT)
     assert headline == "Prediction does not pay here: reactive at 70 % kept 1% without a forecast."
