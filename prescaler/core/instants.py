@@ -50,7 +50,8 @@ def parse_civil(text: str, zone: ZoneInfo) -> datetime:
 
 def format_instant(instant: datetime) -> str:
     """Write an instant as RFC 3339 in UTC, whole seconds."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: it writes the year 1 with one digit.
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def to_epoch(instant: datetime) -> int:

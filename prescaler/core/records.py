@@ -193,6 +193,11 @@ class AuditQuery:
     mark: tuple[datetime, int] | None = None
 
 
+def storable_text(text: str) -> bool:
+    """Whether every database can hold it: no zero byte, and no half of a surrogate pair."""
+    return not any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in text)
+
+
 ALL_ENTRIES: Final = AuditQuery()
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from prescaler.core.control import Authored, Control, Freeze, ModeChange, Override
 from prescaler.core.errors import BadParameter, ChangedMeanwhile
 from prescaler.core.policy import Mode
-from prescaler.core.records import AuditEntry
+from prescaler.core.records import AuditEntry, storable_text
 from prescaler.ports import Clock, WorkloadStore
 from prescaler.ports.control import ControlStore
 from prescaler.usecases.serve_metric import Served
@@ -125,6 +125,8 @@ def _store(
 def _check(served: Served, change: Change, now: datetime) -> None:
     if not change.reason.strip() or len(change.reason) > _LONGEST_REASON:
         raise BadParameter(f"give a reason of at most {_LONGEST_REASON} characters")
+    if not storable_text(change.reason):
+        raise BadParameter("reason: contains a zero byte or half a character")
     if change.until is not None and change.until <= now:
         raise BadParameter("`until` lies in the past")
     if change.revision is not None and change.revision != served.state.control.revision:

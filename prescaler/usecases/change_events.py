@@ -14,7 +14,7 @@ from prescaler.core.event_records import EventWrite
 from prescaler.core.event_text import from_plain, to_plain
 from prescaler.core.instants import format_instant
 from prescaler.core.planned import EventState, PlannedEvent
-from prescaler.core.records import AuditEntry
+from prescaler.core.records import AuditEntry, storable_text
 from prescaler.ports import Clock, EventStore
 
 MOST_AT_ONCE: Final = 10_000
@@ -261,6 +261,8 @@ def check_reason(who: Planner) -> None:
     """Refuse a reason that no audit wants to hold."""
     if len(who.reason) > _LONGEST_REASON:
         raise BadParameter(f"a reason has at most {_LONGEST_REASON} characters")
+    if not storable_text(who.reason):
+        raise BadParameter("reason: contains a zero byte or half a character")
 
 
 def _write(writes: Sequence[EventWrite], ports: EventPorts) -> Sequence[PlannedEvent]:

@@ -1,5 +1,6 @@
 """The review API: what people and tools look at."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -302,6 +303,52 @@ def test_hostile_text_is_kept_as_text(served: Served) -> None:
     assert served.get("/api/v1/audit").json()["items"][0]["reason"] == text
     assert served.metric().json()["detail"].startswith("ada: <script>")
     assert served.metric().headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "half \ud800"])
+def test_text_that_no_database_holds_is_refused(served: Served, text: str) -> None:
+    content, head = json.dumps({"reason": text}), {**AS_ADMIN, "Content-Type": "application/json"}
+    control = served.client.put(f"{WEB}/freeze", content=content, headers=head)
+    event = {
+        "name": "x",
+        "start": "2027-01-01T00:00:00Z",
+        "end": "2027-01-01T01:00:00Z",
+        "workloads": "all",
+        "reason": text,
+    }
+    planned = served.client.post("/api/v1/events", content=json.dumps(event), headers=head)
+
+    for answer in (control, planned):
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["detail"].startswith("reason: ")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "audit?cursor=9999-12-31T23:59:59Z_99999999999999999999999",
+        "audit?cursor=2026-11-23T05:00:00Z_-1",
+        "audit?search=%00",
+        "events?kind=%00",
+        "events/upcoming?from=9999-12-31T23:59:59Z",
+        "events/upcoming?to=9999-12-31T23:59:59Z",
+    ],
+)
+def test_ends_of_the_calendar_and_zero_bytes_are_refused(served: Served, path: str) -> None:
+    answer = served.get(f"/api/v1/{path}")
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("body", [b'{"name": "\xff"}', b"[" * 50_000, b"9" * 5000])
+def test_a_body_that_is_no_json_is_a_problem_document(served: Served, body: bytes) -> None:
+    head = {**AS_ADMIN, "Content-Type": "application/json"}
+    answer = served.client.post("/api/v1/events", content=body, headers=head)
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"]
 
 
 def test_status_says_how_we_are(served: Served) -> None:

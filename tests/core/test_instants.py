@@ -27,6 +27,10 @@ def test_the_grid_is_anchored_at_1970(instant: datetime, seconds: int) -> None:
     assert to_epoch(stamp) % seconds == 0
 
 
+def test_years_have_four_digits() -> None:
+    assert format_instant(datetime(1, 2, 3, 4, 5, 6, 789, tzinfo=UTC)) == "0001-02-03T04:05:06Z"
+
+
 def test_offsets_become_utc() -> None:
     assert parse_instant("2026-11-24T21:41:30.9+01:00") == datetime(
         2026, 11, 24, 20, 41, 30, tzinfo=UTC

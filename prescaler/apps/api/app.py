@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import PlainTextResponse, Response
 from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException as RoutingError
 from starlette.types import ASGIApp
 
 import prescaler
@@ -88,6 +89,7 @@ def _prepare(app: FastAPI, context: ApiContext) -> None:
     app.router.redirect_slashes = False
     app.add_exception_handler(PrescalerError, on_named_error)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RoutingError, _on_http_error)
     app.add_exception_handler(HTTPStatus.NOT_FOUND, _on_http_error)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_request)

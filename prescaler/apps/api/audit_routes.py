@@ -14,12 +14,14 @@ from prescaler.apps.api.keys import Caller
 from prescaler.apps.api.shapes import InstantText, audit_json
 from prescaler.core.errors import BadParameter
 from prescaler.core.instants import format_instant, parse_instant
-from prescaler.core.records import AuditEntry, AuditQuery
+from prescaler.core.records import AuditEntry, AuditQuery, storable_text
 
 router = APIRouter(prefix="/api/v1", tags=["audit"], dependencies=documented)
 
 _AT_ONCE: Final = 500
 _MOST_READ: Final = 20
+_NUMBERS: Final = 2**63
+_NO_CURSOR: Final = "cursor must be the `next` of the page before"
 
 
 class AuditList(BaseModel):
@@ -46,6 +48,8 @@ def list_audit(
 
 def audit_page(context: ApiContext, caller: Caller, asked: AuditList) -> dict[str, Any]:
     """A page of the audit, and the cursor of the one behind it."""
+    if not all(map(storable_text, (asked.search, asked.author or "", asked.subject or ""))):
+        raise BadParameter("search, author, subject: contain a zero byte")
     query = AuditQuery(
         start=asked.first,
         end=asked.to,
@@ -76,7 +80,9 @@ def _mark(cursor: str | None) -> tuple[datetime, int] | None:
     if cursor is None:
         return None
     stamp, _, number = cursor.partition("_")
+    if not (number.isascii() and number.isdigit() and int(number) < _NUMBERS):
+        raise BadParameter(_NO_CURSOR)
     try:
         return parse_instant(stamp), int(number)
-    except ValueError as error:
-        raise BadParameter("cursor must be the `next` of the page before") from error
+    except BadParameter as error:
+        raise BadParameter(_NO_CURSOR) from error

@@ -26,7 +26,7 @@ from prescaler.core.event_book import acts_at, begins, occurrences
 from prescaler.core.event_records import EventQuery
 from prescaler.core.instants import format_instant, parse_instant
 from prescaler.core.planned import EventState, Occurrence, PlannedEvent
-from prescaler.core.records import AuditQuery
+from prescaler.core.records import AuditQuery, storable_text
 from prescaler.usecases.change_events import (
     Move,
     Planner,
@@ -71,6 +71,8 @@ def list_events(
     context: Context, caller: Reader, asked: Annotated[ListQuery, Query()]
 ) -> dict[str, Any]:
     """Events that may touch [from, to), by start; a recurring one with its whole life."""
+    if not storable_text(asked.kind or ""):
+        raise BadParameter("kind: contains a zero byte")
     query = EventQuery(
         asked.first, asked.to, asked.kind, asked.state, _after(asked.cursor), _AT_ONCE
     )
@@ -100,8 +102,10 @@ def upcoming_events(
     behind it.
     """
     start = first or context.now()
+    if start > context.now() + _YEAR:
+        raise BadParameter("from: at most 366 days ahead")
     end = to or start + _WITHIN
-    if end > context.now() + _YEAR:
+    if to is not None and to > context.now() + _YEAR:
         raise BadParameter("to: at most 366 days ahead")
     found = _beginning(context, caller, start, end, limit)
     last = found[limit - 1].start if len(found) > limit else end

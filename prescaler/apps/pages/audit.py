@@ -17,7 +17,8 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _ROWS = 50
 
-DayField = Annotated[date | None, BeforeValidator(lambda text: text or None)]
+_Day = Annotated[date, Field(ge=date(1970, 1, 1), le=date(2200, 1, 1))]
+DayField = Annotated[_Day | None, BeforeValidator(lambda text: text or None)]
 """A day as a date field sends it; an empty one was not filled in."""
 
 
