@@ -39,6 +39,13 @@ class Beside(StrEnum):
     HOLT_WINTERS = "holt_winters"
 
 
+_Events = Annotated[Path | None, typer.Option(help="Planned events: .csv, .ics or .yaml.")]
+_Country = Annotated[
+    str | None, typer.Option(help="As in FR: public holidays are no pattern for working days.")
+]
+_Other = Annotated[Beside | None, typer.Option(help="A known forecaster to compare with.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("backtest")(run)
@@ -47,22 +54,16 @@ def register(app: typer.Typer) -> None:
 def run(
     csv: Annotated[Path, typer.Option(help="The trace: timestamp,value; gzip or not.")],
     out: Annotated[Path, typer.Option(help="Folder for the forecasts and the summary.")],
-    events: Annotated[
-        Path | None, typer.Option(help="Planned events: .csv, .ics or .yaml.")
-    ] = None,
+    events: _Events = None,
     timezone: Annotated[str, typer.Option(help="Civil time of the traffic.")] = "UTC",
-    country: Annotated[
-        str | None, typer.Option(help="As in FR: public holidays are no pattern for working days.")
-    ] = None,
+    country: _Country = None,
     step: Annotated[str, typer.Option(help="Grid; a coarser trace keeps its own.")] = "5m",
     horizon: Annotated[str, typer.Option(help="How far ahead.")] = "24h",
     cutoffs: Annotated[int, typer.Option(help="Forecasts over the whole horizon.")] = 24,
     roll_every: Annotated[str, typer.Option(help="Between two short forecasts.")] = "15m",
     refit_every: Annotated[str, typer.Option(help="As in production.")] = "1h",
     history: Annotated[str, typer.Option(help="How far back it looks.")] = "56d",
-    beside: Annotated[
-        Beside | None, typer.Option(help="A known forecaster to compare with.")
-    ] = None,
+    beside: _Other = None,
     processes: Annotated[int, typer.Option(min=0, help="0: one for each core.")] = 0,
     plot: Annotated[Path | None, typer.Option(help="A picture: PNG, SVG or PDF.")] = None,
     config: Config = None,
@@ -96,6 +97,11 @@ def run(
         _write(out, result, found)
     if plot is not None:
         plot_forecasts(plot, fold.series, result.whole, f"{csv.name}: forecasts of the past")
+    return _told(found, out, as_json=as_json)
+
+
+def _told(found: dict[str, Any], out: Path, *, as_json: bool) -> int:
+    """Say it; 1 where naive is better somewhere."""
     if as_json:
         print_json(found)
     else:

@@ -43,6 +43,20 @@ _PROMISE: Final = "10m/30d"
 _NO: Final = 1
 
 
+_Events = Annotated[Path | None, typer.Option(help="Planned events: .csv, .ics or .yaml.")]
+_PerPod = Annotated[float | None, typer.Option(help="Load units that a pod carries at its limit.")]
+_Until = Annotated[
+    str | None,
+    typer.Option(help="The end, as in 2026-11-24T20:00:00Z; default: all that is known."),
+]
+_Kept = Annotated[
+    str | None, typer.Option(help="Bad minutes as in 10m/30d, or dropped as in 0.01%.")
+]
+_SpotLoss = Annotated[
+    float, typer.Option(help="Chance that a node is lost in an hour, as in 0.02.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("replay")(run)
@@ -51,31 +65,20 @@ def register(app: typer.Typer) -> None:
 def run(
     workload: Annotated[str | None, typer.Argument(help="Name, or --csv instead.")] = None,
     csv: Annotated[Path | None, typer.Option(help="A trace: timestamp,value.")] = None,
-    events: Annotated[
-        Path | None, typer.Option(help="Planned events: .csv, .ics or .yaml.")
-    ] = None,
+    events: _Events = None,
     timezone: Annotated[str, typer.Option(help="Civil time of a trace.")] = "UTC",
     country: Annotated[str | None, typer.Option(help="Of a trace, as in FR.")] = None,
-    capacity: Annotated[
-        float | None, typer.Option(help="Load units that a pod carries at its limit.")
-    ] = None,
+    capacity: _PerPod = None,
     utilisation: Annotated[
         float, typer.Option(min=0.05, max=1.0, help="Present target of a trace's HPA.")
     ] = PRESENT_UTILISATION,
     since: Annotated[str, typer.Option(help="How far back from the end.")] = "28d",
-    until: Annotated[
-        str | None,
-        typer.Option(help="The end, as in 2026-11-24T20:00:00Z; default: all that is known."),
-    ] = None,
+    until: _Until = None,
     arms: Annotated[str | None, typer.Option(help="As in reactive,prescaler; all.")] = None,
-    promise: Annotated[
-        str | None, typer.Option(help="Bad minutes as in 10m/30d, or dropped as in 0.01%.")
-    ] = None,
+    promise: _Kept = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the first run's luck.")] = 1,
     runs: Annotated[int, typer.Option(min=1, max=100, help="How many lucks.")] = 5,
-    spot_loss: Annotated[
-        float, typer.Option(help="Chance that a node is lost in an hour, as in 0.02.")
-    ] = 0.0,
+    spot_loss: _SpotLoss = 0.0,
     price: Annotated[float, typer.Option(min=0, help="Of a pod-hour.")] = Prices().pod_hour,
     sweep: Annotated[bool, typer.Option(help="Frontier and advice.")] = True,
     html: Annotated[Path | None, typer.Option(help="A report to look at, in one file.")] = None,
@@ -104,10 +107,8 @@ def run(
         raise BadParameter("say either the name of a workload or --csv FILE")
     planned = planned_events(events, timezone)
     if csv is not None:
-        name = csv.name.split(".")[0]
-        facts = TraceFacts(
-            name, zone_of(timezone), country_of(country), _positive(capacity), utilisation
-        )
+        zone, days_off, name = zone_of(timezone), country_of(country), csv.name.split(".")[0]
+        facts = TraceFacts(name, zone, days_off, _positive(capacity), utilisation)
         subject = of_trace(_until_its_end(read_trace(csv), wish), facts, planned)
     else:
         subject = _stored(config_path(config), workload or "", wish, planned)
