@@ -58,9 +58,10 @@ def draw(
 
 
 def _filled(curves: FloatArray, names: list[str]) -> FloatArray:
-    for name in FALLBACK:
-        if name in names:
-            curves = np.where(np.isfinite(curves), curves, curves[names.index(name)])
+    if np.isfinite(curves).all():
+        return curves
+    for row in [names.index(name) for name in FALLBACK if name in names]:
+        curves = np.where(np.isfinite(curves), curves, curves[row])
     return np.where(np.isfinite(curves), curves, 0.0)
 
 
