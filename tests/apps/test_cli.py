@@ -97,6 +97,16 @@ def test_the_database_is_brought_up_once(run: Run) -> None:
     )
 
 
+def test_a_database_without_its_folder_is_exit_5(run: Run, folder: Path) -> None:
+    store = {"url": f"sqlite:///{folder / 'gone' / 'store.sqlite'}"}
+    (folder / "prescaler.yaml").write_text(yaml.safe_dump(configuration(folder, store=store)))
+
+    code, _, err = run("db", "upgrade")
+
+    assert code == 5
+    assert "No such file or directory" in err
+
+
 def test_a_database_that_is_not_migrated_is_exit_5_with_the_command(run: Run) -> None:
     code, _, err = run("forecast")
 

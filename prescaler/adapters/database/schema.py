@@ -4,7 +4,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import sqlalchemy as sa
 from alembic import command
@@ -15,7 +15,12 @@ from alembic.script import ScriptDirectory
 import prescaler
 from prescaler.adapters.database import tables as t
 from prescaler.adapters.database.engine import Database
-from prescaler.core.errors import ServerAssetMissing, StoreIncompatible, StoreNotMigrated
+from prescaler.core.errors import (
+    ServerAssetMissing,
+    StoreIncompatible,
+    StoreNotMigrated,
+    StoreUnreachable,
+)
 
 _UPGRADE_LOCK: Final = 0x7072_6573_6361_6C01
 _LOCK_TIMEOUT: Final = "5s"
@@ -96,10 +101,19 @@ def check(database: Database) -> None:
             )
 
 
+def _lock_file(database: Database) -> TextIO:
+    try:
+        return Path(f"{database.url.database}.upgrade.lock").open("w", encoding="utf-8")
+    except OSError as error:
+        raise StoreUnreachable(
+            f"{database.place}: {error.strerror}, or no right to write"
+        ) from error
+
+
 @contextmanager
 def _one_at_a_time(database: Database) -> Iterator[None]:
     if database.sqlite:
-        with Path(f"{database.url.database}.upgrade.lock").open("w") as lock:
+        with _lock_file(database) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         return
