@@ -104,10 +104,12 @@ def measure(
     age = np.broadcast_to((0.5 ** (trial.age_days / _HALF_LIFE_DAYS))[:, None], residual.shape)
     scored_days = max(1.0, len(residual) * trial.spacing_days)
     widening = np.array([1.0 + _few_days(edge * step) / scored_days for edge in edges])
-    rows = []
+    rows, counts = [], []
     for band in range(len(edges)):
         told = np.isfinite(residual) & (bands == band)[None, :]
         rows.append(_measure_band(residual[told], age[told], signs[told], trial.hour[told]))
+        counts.append(int(told.sum()))
+    rows = [rows[band] for band in _measured(counts)]
     table = _centred(np.stack([row[0] for row in rows])) * widening[:, None, None]
     slope, centre, floor = (np.stack([row[i] for row in rows]) for i in (1, 2, 3))
     expected = np.exp((slope[bands] * (np.log(signs + floor[bands]) - centre[bands])).sum(axis=-1))
@@ -145,6 +147,17 @@ def _peaks(
 def _part(hour: FloatArray) -> IntArray:
     """[...] which of the twelve parts of the day an hour lies in."""
     return np.asarray((hour * (_GROUPS / 24)).astype(np.int64))
+
+
+def _measured(counts: Sequence[int]) -> list[int]:
+    """Each band, or the nearest one with outcomes in its place.
+
+    A source that answers at every second step leaves whole bands without any, and a band without
+    width would promise certainty.
+    """
+    known = [band for band, count in enumerate(counts) if count >= _LEAST] or range(len(counts))
+    away = [[abs(near - band) for near in known] for band in range(len(counts))]
+    return [known[distances.index(min(distances))] for distances in away]
 
 
 def _few_days(lead: timedelta) -> float:

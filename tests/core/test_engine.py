@@ -378,3 +378,17 @@ def test_a_fit_that_gives_no_numbers_is_a_named_error() -> None:
 
     with pytest.raises(ForecasterFailed, match="no numbers"):
         roll(broken, known, H)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("every", [2, 3, 12])
+def test_a_source_that_answers_at_every_nth_step_still_has_widths(every: int, first: int) -> None:
+    """At some leads nothing was ever observed; a quantile on the median would promise certainty."""
+    values = daily_demand(28)
+    known = np.full_like(values, np.nan)
+    known[first::every] = values[first::every]
+
+    said = outlook_of(history(known, ahead=288), 288).values
+
+    wide = said[:, QUANTILES.index(0.95)] > 1.01 * said[:, MEDIAN]
+    assert wide[: 288 - 12].mean() > 0.9
