@@ -225,3 +225,12 @@ def test_a_worker_whose_job_was_taken_lets_go(served: Served) -> None:
 
     left = served.stores.jobs.find(JobKind.REPLAY)[0]
     assert (left.state, left.owner) == (JobState.RUNNING, thief._owner)
+
+
+def test_a_key_for_one_workload_finds_its_replays_behind_newer_ones_of_others(
+    served: Served,
+) -> None:
+    own, _ = (post(served, workload=name).json()["id"] for name in ("web", "api"))
+    answer = served.client.get(f"{REPLAYS}?limit=1", headers={"X-API-Key": WEB_ONLY})
+
+    assert [one["id"] for one in answer.json()["items"]] == [own]

@@ -1,7 +1,7 @@
 """Replays: ask for one, see how far it is, read what it found, cancel it. docs/replay.md."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -14,6 +14,9 @@ from prescaler.core.errors import NotAllowed
 from prescaler.core.instants import format_instant
 from prescaler.core.jobs import Job, JobKind
 from prescaler.usecases.replay_jobs import MOST_RUNS, ask, read_wish, replay_job
+
+_MOST_READ: Final = 1000
+"""Replays looked through for a list: those of other workloads may be the newer ones."""
 
 router = APIRouter(prefix="/api/v1/replays", tags=["replays"], dependencies=documented)
 
@@ -63,9 +66,10 @@ def list_replays(
     workload: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> dict[str, Any]:
-    """Newest first, without their results."""
-    jobs = context.stores.jobs.find(JobKind.REPLAY, subject=workload, limit=limit)
-    return {"items": [job_json(job) for job in jobs if caller.sees(job.subject)], "next": None}
+    """Newest first, without their results; `limit` counts those that the key is for."""
+    jobs = context.stores.jobs.find(JobKind.REPLAY, subject=workload, limit=_MOST_READ)
+    seen = [job_json(job) for job in jobs if caller.sees(job.subject)]
+    return {"items": seen[:limit], "next": None}
 
 
 @router.get("/{identity}")

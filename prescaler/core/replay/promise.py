@@ -11,7 +11,7 @@ from prescaler.core.replay.bound import most_spells, upper_bound
 from prescaler.core.replay.measures import Measures, Tally
 from prescaler.core.replay.scaling import TICK
 
-_SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,9})?)%")
+_SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,9})?)%", re.ASCII)
 _HOUR: Final = timedelta(hours=1)
 _MINUTE: Final = timedelta(minutes=1)
 _PERCENT: Final = 100.0
