@@ -213,7 +213,9 @@ def test_promises_that_can_be_read(text: str, limit: float) -> None:
     assert Promise.parse(text).limit == pytest.approx(limit)
 
 
-@pytest.mark.parametrize("text", ["", "10", "10m", "101%", "\u0663%", "2d/1d", "10m/0s", "-1%", "x/30d"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "10m", "101%", "\u0663%", "2d/1d", "10m/0s", "-1%", "x/30d"]
+)
 def test_promises_that_cannot(text: str) -> None:
     with pytest.raises(BadParameter):
         Promise.parse(text)
