@@ -19,6 +19,7 @@ from prescaler.core.conformal import Watch
 from prescaler.core.engine import ModelState, ReachState
 from prescaler.core.errors import StoreDamaged
 from prescaler.core.instants import format_instant, parse_instant
+from prescaler.core.level_shift import LevelShift
 from prescaler.core.records import Walk
 from prescaler.core.scales import DemandScale
 from prescaler.core.track_record import TrackRecord
@@ -51,6 +52,7 @@ def pack_state(state: ModelState) -> bytes:
         "scale": vars(state.scale),
         "naive": int(state.naive.total_seconds()),
         "without": state.without,
+        "shifts": [[format_instant(one.at), one.factor] for one in state.shifts],
         "watch": _watch_out(state.watch),
         "planned": _watch_out(state.planned),
         "reaches": [_reach_out(f"{i}", part, arrays) for i, part in enumerate(state.reaches)],
@@ -84,6 +86,7 @@ def unpack_state(payload: bytes) -> ModelState:
             planned=_planned_in(meta, arrays, watch),
             near=arrays.get("near", np.zeros((0, 2))),
             without=meta.get("without", 0),
+            shifts=tuple(LevelShift(parse_instant(at), f) for at, f in meta.get("shifts", ())),
         )
     except _DAMAGE as error:
         raise StoreDamaged(

@@ -26,6 +26,7 @@ from prescaler.core.forecast import BUCKETS, Basis
 from prescaler.core.forecasters import POOL, Forecaster
 from prescaler.core.history import History
 from prescaler.core.leads import Reach, band_of, reaches, spread_bands, weight_bands
+from prescaler.core.level_shift import LevelShift, level_shifts, levelled
 from prescaler.core.naive import better_naive, seasonal_naive
 from prescaler.core.quantiles import MEDIAN, QUANTILES, uncrossed
 from prescaler.core.scales import DemandScale
@@ -59,7 +60,7 @@ class ModelState:
     corrected by what came; planned: the same of the maxima that a plan promised
     (`core/plan_watch.py`); near: [K, 2] between what the first hour was said to lie; without:
     `uplift.fingerprint` of the planned crowds that were known, and of those taken out of the
-    history.
+    history; shifts: what was laid on the present level before anything was learnt.
     """
 
     fitted_at: datetime
@@ -72,6 +73,7 @@ class ModelState:
     planned: Watch
     near: FloatArray
     without: int = 0
+    shifts: tuple[LevelShift, ...] = ()
 
     def fits(self, step: timedelta, horizon: int) -> bool:
         """Whether it was made for this grid."""
@@ -115,9 +117,12 @@ def refit(
         TooLittleHistory: fewer than 36 hours, or fewer than a quarter of their points observed.
         ForecasterFailed: no forecaster could handle this history.
     """
-    told = _without_trailing_hole(history)
-    _enough(told)
-    scale = DemandScale.of(told.demand)
+    raw = _without_trailing_hole(history)
+    _enough(raw)
+    shifts = level_shifts(raw)
+    told = levelled(raw, shifts)
+    highest = DemandScale.of(raw.demand).highest
+    scale = DemandScale.of(told.demand).reaching(highest)
     watch = planned = Watch.new(history.step, horizon)
     if previous is not None and previous.fits(history.step, horizon):
         watch = previous.watch.learned(history)
@@ -131,10 +136,11 @@ def refit(
             _refit_reach(told, scale, reach, pool, prior)
             for reach in reaches(history.step, horizon, apart=_shows_later_leads(told))
         ),
-        naive=better_naive(told),
+        naive=better_naive(raw),
         watch=watch,
         planned=planned,
         near=np.zeros((0, 2)),
+        shifts=shifts,
     )
     said = roll(state, history, horizon, pool)
     widened = said.plan_widths.applied(said.values)
@@ -190,9 +196,10 @@ def roll(
         raise ForecasterFailed("the stored fit is for another step or horizon; it will be refitted")
     values, peak_ratio = np.full((horizon, len(QUANTILES)), np.nan), np.ones(horizon)
     wanted = reaches(history.step, horizon, apart=len(state.reaches) > 1)
+    told = levelled(history, state.shifts)
     for reach, part in zip(wanted, state.reaches, strict=True):
         hour = history.local_hour(len(history) - 1 + reach.horizon)
-        values[reach.covers] = _roll_reach(state, part, history, reach, hour, pool)
+        values[reach.covers] = _roll_reach(state, part, told, reach, hour, pool)
         peak_ratio[reach.covers] = part.spread.peak_ratio(reach.horizon, hour)
     if not np.isfinite(values).all():
         raise ForecasterFailed("the stored fit gives no numbers; it will be refitted")

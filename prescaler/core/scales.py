@@ -34,6 +34,10 @@ class DemandScale:
         mean = float(known.mean())
         return cls(mean if mean > 0 else 1.0, float(known.max()))
 
+    def reaching(self, highest: float) -> "DemandScale":
+        """The same with a ceiling that also leaves room for another highest demand, load units."""
+        return DemandScale(self.typical, max(self.highest, highest))
+
     @property
     def offset(self) -> float:
         """What is added before a logarithm, load units."""

@@ -15,6 +15,7 @@ from prescaler.adapters.packed_state import pack_state, unpack_state
 from prescaler.core.engine import ModelState, refit, roll
 from prescaler.core.errors import StoreDamaged
 from prescaler.core.history import History
+from prescaler.core.level_shift import LevelShift
 from tests.support.builders import MINUTE, MONDAY, PARIS, daily_demand, series
 
 HOUR = 60 * MINUTE
@@ -73,6 +74,13 @@ def test_the_crowds_that_were_known_come_back_to_the_last_bit() -> None:
     state = replace(STATE, without=2**56 - 3)
 
     assert unpack_state(pack_state(state)).without == 2**56 - 3
+
+
+def test_level_shifts_come_back_and_a_release_before_them_had_none() -> None:
+    state = replace(STATE, shifts=(LevelShift(MONDAY, 1 / 3), LevelShift(MONDAY + HOUR, 7.0)))
+
+    assert unpack_state(pack_state(state)).shifts == state.shifts
+    assert unpack_state(rewritten(shifts=[])).shifts == ()
 
 
 def test_a_second_refit_hands_on_what_was_watched() -> None:

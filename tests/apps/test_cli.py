@@ -201,7 +201,7 @@ def test_a_dry_run_stores_nothing(run: Run, folder: Path) -> None:
     assert "is not there yet" in err
 
 
-@pytest.mark.usefixtures("with_prometheus")
+@pytest.mark.usefixtures("with_prometheus", "wide")
 def test_a_dry_run_plans_with_the_calendar_as_a_real_run_does(run: Run, folder: Path) -> None:
     from datetime import UTC, datetime, timedelta
 
