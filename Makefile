@@ -48,7 +48,7 @@ bench-forecast:  ## accuracy beside peers, leave-one-out, cost; TRACES=DIR OUT=b
 	@scripts/setup_peers.sh
 	@PYTHONPATH=. $(BIN)/python bench/forecast.py $(TRACES) --out $(or $(OUT),bench-out) --peers
 	@PYTHONPATH=. $(BIN)/python bench/leave_one_out.py $(TRACES) --out $(or $(OUT),bench-out)
-	@PYTHONPATH=. $(BIN)/python bench/forecast_cost.py --out $(or $(OUT),bench-out)
+	@PYTHONPATH=. $(BIN)/python bench/forecast_cost.py --peers --out $(or $(OUT),bench-out)
 	@PYTHONPATH=. $(BIN)/python bench/plan_coverage.py $(TRACES) --out $(or $(OUT),bench-out)
 	@PYTHONPATH=. $(BIN)/python bench/days_off.py $(TRACES)
 

@@ -5,7 +5,8 @@
 Synthetic demand (a figure of cost does not depend on where the numbers come from) at 8,064 points
 (28 days of 5 min) and 40,320 (28 days of 1 min), 24 h ahead with all quantiles. A refit is all that
 production does between two rolls: rolling-origin errors, calibration, and its own first roll; the
-heap is kept as in production's workers.
+heap is kept as in production's workers. --peers: one fit and forecast of each peer on the same
+demand, in the environment of scripts/setup_peers.sh.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -82,15 +84,51 @@ def row(points: int, minutes: int) -> str:
     )
 
 
+def peer_row(points: int, minutes: int) -> str:
+    """CPU seconds of one fit and forecast of each peer, "> 60" where it takes longer."""
+    import pandas as pd
+
+    from bench.peer_scores import PEERS
+    from prescaler.core.calendar import DAY
+    from tests.support.builders import MONDAY, daily_demand
+
+    step = timedelta(minutes=minutes)
+    stamps = pd.date_range(MONDAY, periods=points, freq=step)
+    demand = pd.DataFrame(
+        {"timestamp": stamps, "value": daily_demand(points * step / DAY, step=step)}
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        demand.to_csv(folder / "trace.csv", index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
+        (folder / "cutoffs").write_text(stamps[-1].strftime("%Y-%m-%dT%H:%M:%SZ\n"))
+        command = [".venv-peers/bin/python", "bench/peers.py", str(folder / "trace.csv")]
+        command += ["--zone", "Europe/Paris", "--step-seconds", str(60 * minutes)]
+        command += ["--cutoffs", str(folder / "cutoffs"), "--out", str(folder / "out.csv.gz")]
+        subprocess.run(command, check=True)
+        took = pd.read_csv(folder / "out.csv.gz").groupby("peer")["seconds"].first()
+    found = (f"{took[peer]:.2f}" if peer in took else "> 60" for peer in PEERS)
+    return f"| {points:,} x {minutes} min | {' | '.join(found)} |"
+
+
+def peer_table() -> list[str]:
+    """What the peers take, in seconds."""
+    from bench.peer_scores import PEERS
+
+    head = f"| history | {' | '.join(f'{peer}, s CPU' for peer in PEERS)} |"
+    return ["", head, "|---" * (len(PEERS) + 1) + "|", *(peer_row(*size) for size in SIZES)]
+
+
 def main(arguments: list[str]) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--peers", action="store_true")
     given = parser.parse_args(arguments)
     lines = [
         _HEAD,
         "|---|---|---|---|---|---|---|",
         *(row(points, minutes) for points, minutes in SIZES),
+        *(peer_table() if given.peers else ()),
     ]
     text = "\n".join(lines)
     if given.out:
