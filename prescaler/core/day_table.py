@@ -110,10 +110,21 @@ def smoothed(values: FloatArray, half_width: int) -> FloatArray:
     known = np.isfinite(values)
     kernel = 1.0 + half_width - np.abs(np.arange(-half_width, half_width + 1))
     total = np.convolve(np.where(known, values, 0.0), kernel, "full")
-    weight = _in_boxes(_in_boxes(known.astype(np.int64), half_width), half_width)
     inner = slice(half_width, half_width + len(values))
+    if known.all() and len(values) > 2 * half_width:
+        return np.asarray(total[inner] / _whole(kernel, len(values)))
+    weight = _in_boxes(_in_boxes(known.astype(np.int64), half_width), half_width)
     hole = np.full(len(values), np.nan)
     return np.asarray(np.divide(total[inner], weight[inner], out=hole, where=weight[inner] > 0))
+
+
+def _whole(kernel: FloatArray, points: int) -> FloatArray:
+    """[N] what a kernel weighs where no neighbour is missing, but for those beyond the ends."""
+    half_width = len(kernel) // 2
+    weight = np.full(points, kernel.sum())
+    weight[:half_width] = np.cumsum(kernel)[half_width:-1]
+    weight[points - half_width :] = weight[:half_width][::-1]
+    return weight
 
 
 def _in_boxes(counts: IntArray, before: int) -> IntArray:

@@ -160,7 +160,7 @@ def _moved(hourly: FloatArray, scale: DemandScale, awake: BoolArray, hour: int) 
     Over a fortnight, as far as the history reaches back, else over a day.
     """
     fortnight = 2 * _WEEK
-    lag = fortnight if hour >= fortnight + _DAY else _DAY
+    lag = fortnight if hour >= fortnight else _DAY
     change = _since(scale.forward(hourly, "log"), lag)
     behind = change[hour : hour + _DAY][awake[hour : hour + _DAY]]
     before = change[hour - _DAY : hour][awake[hour - _DAY : hour]]

