@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from bench.replay_cases import DAY, FINE, PRICES, SEEDS, Bench, Case, Points, scenario
+from prescaler.core.event_book import EventBook
 from prescaler.core.instants import from_epoch
 from prescaler.core.replay.arms import READY, Played, multiplier
 from prescaler.core.replay.ground import Arm, Ground, Setting
@@ -32,15 +33,31 @@ def goals(bench: Bench, plain: Case) -> list[dict[str, object]]:
         for level in (0.001, 0.01)
     ]
     rows += [_today(bench, ground, ours, f"today's windows, {name}", days) for name, days in parts]
+    later = ("from the second day on", slice(1, None))
     crowded = scenario(plain, "x5", 5.0)
     ground = bench.ground(crowded, [Arm.CALENDAR])
     reactive = bench.play(ground, [Setting(Arm.REACTIVE, u) for u in FINE])
     ours = bench.play(ground, calendar_settings())
     rows.append(_equal_hours("(b) x5, reactive at 0.7", reactive, ours, half, None))
     rows += [
-        _today(bench, ground, ours, f"x5, today's windows, {name}", days) for name, days in parts
+        _today(bench, ground, ours, f"x5, today's windows, {name}", days)
+        for name, days in (*parts, later)
     ]
-    return rows
+    told = _first_declared(crowded, 5.0)
+    ground = bench.ground(told, [Arm.CALENDAR])
+    ours = bench.play(ground, calendar_settings())
+    return [
+        *rows,
+        _today(bench, ground, ours, "x5, first one declared, today's windows", parts[0][1]),
+    ]
+
+
+def _first_declared(case: Case, factor: float) -> Case:
+    """The same, where somebody has said what the first event brings; nothing is learnt by then."""
+    first, *others = sorted(case.subject.book.events, key=lambda event: event.start)
+    known = replace(first, effect=replace(first.effect, factor=factor))
+    book = EventBook((known, *others))
+    return replace(case, name=f"{case.name}-told", subject=replace(case.subject, book=book))
 
 
 def calendar_settings() -> list[Setting]:
@@ -108,7 +125,8 @@ def _today(
     begun = from_epoch(int(ground.load.ticks[0])) + (days.start or 0) * DAY
     counted = replace(ground, events=[one for one in ground.events if one.start >= begun])
     floors = bench.play(counted, [_floor(counted, u) for u in (0.6, 0.7, 0.8, 0.85, 0.9)])
-    cheapest = [_ready(side, days, begun) for side in (floors, ours)]
+    oracle = bench.play(counted, [Setting(Arm.ORACLE, u) for u in FINE])
+    cheapest = [_ready(side, days, begun) for side in (floors, ours, oracle)]
     hours = [_hours(one, days) if one else None for one in cheapest]
     return {
         "goal": f"{title}, 99 % ready",
@@ -116,6 +134,7 @@ def _today(
         "setting": told(cheapest[1].setting) if cheapest[1] else None,
         "hours_today": hours[0],
         "hours_ours": hours[1],
+        "hours_oracle": hours[2],
         "change": hours[1] / hours[0] - 1 if hours[0] and hours[1] else None,
         "by_utilisation": [(told(one.setting), one.readiness, _hours(one, days)) for one in floors],
     }
