@@ -38,6 +38,11 @@ class MemoryJobs:
         found.sort(key=lambda job: job.id.hex)
         return sorted(found, key=lambda job: job.created_at, reverse=True)[:limit]
 
+    def unfinished(self, kind: JobKind) -> Sequence[Job]:
+        """All that wait or run, the oldest first."""
+        found = [one for one in self._jobs.values() if one.kind is kind and not one.state.final]
+        return sorted(found, key=lambda job: (job.created_at, job.id.hex))
+
     def claim(
         self, job: UUID, owner: str, now: datetime, stale_after: timedelta = STALE_AFTER
     ) -> Job | None:

@@ -309,6 +309,10 @@ class JobStore(Protocol):
         """Jobs, newest first, without their results."""
         ...
 
+    def unfinished(self, kind: JobKind) -> Sequence[Job]:
+        """All that wait or run, the oldest first: however many newer ones there are."""
+        ...
+
     def claim(
         self, job: UUID, owner: str, now: datetime, stale_after: timedelta = STALE_AFTER
     ) -> Job | None:

@@ -74,7 +74,7 @@ def ask(jobs: JobStore, workload: str, wish: Wish, author: str, now: datetime) -
     """
     if wish.until is not None and wish.until > now:
         raise BadParameter(f"until {format_instant(wish.until)} lies in the future")
-    waiting = [one for one in jobs.find(JobKind.REPLAY) if not one.state.final]
+    waiting = jobs.unfinished(JobKind.REPLAY)
     if len(waiting) >= MOST_WAITING:
         raise BadParameter(f"{len(waiting)} replays wait or run already; cancel some first")
     job = Job(uuid4(), JobKind.REPLAY, workload, author, now, now, plain_wish(wish))
@@ -96,7 +96,7 @@ def replay_job(jobs: JobStore, identity: UUID) -> Job:
 
 def claim_next(jobs: JobStore, owner: str, now: datetime) -> Job | None:
     """The replay that has waited longest, made ours; also one whose worker has gone silent."""
-    for job in sorted(jobs.find(JobKind.REPLAY), key=lambda one: (one.created_at, one.id)):
+    for job in jobs.unfinished(JobKind.REPLAY):
         if job.may_be_claimed(now):
             found = jobs.claim(job.id, owner, now)
             if found is not None:

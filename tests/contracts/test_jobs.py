@@ -7,12 +7,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from prescaler.core.errors import ChangedMeanwhile
+from prescaler.core.errors import BadParameter, ChangedMeanwhile
 from prescaler.core.jobs import MOST_KEPT, Job, JobKind, JobState
+from prescaler.usecases.replay_jobs import MOST_WAITING, ask, claim_next, read_wish
 from tests.contracts.conftest import AllStores
 from tests.support.builders import MONDAY
 
 SECOND = timedelta(seconds=1)
+WISH = read_wish({"since": "7d"})
 
 
 def asked(number: int = 1, **changes: object) -> Job:
@@ -49,6 +51,56 @@ def test_jobs_are_found_newest_first_by_kind_and_subject(stores: AllStores) -> N
     assert numbers(kind=JobKind.BACKFILL) == [3, 1]
     assert numbers(subject="web") == [2, 1]
     assert numbers(kind=JobKind.REPLAY, subject="api") == []
+
+
+MANY = 120
+"""More than a list of jobs shows unless asked for."""
+
+
+def crowded(stores: AllStores) -> None:
+    """One that waits, one whose worker died, and then many that came later and have ended."""
+    stores.jobs.create(asked(2, kind=JobKind.REPLAY))
+    stores.jobs.create(asked(1, kind=JobKind.REPLAY))
+    stores.jobs.claim(UUID(int=1), "dead", MONDAY)
+    stores.jobs.create(asked(3))
+    for number in range(4, 4 + MANY):
+        stores.jobs.create(asked(number, kind=JobKind.REPLAY))
+        stores.jobs.cancel(UUID(int=number), MONDAY + number * SECOND)
+
+
+def test_the_unfinished_are_all_found_oldest_first_however_many_are_newer(
+    stores: AllStores,
+) -> None:
+    crowded(stores)
+    stores.jobs.create(asked(999, kind=JobKind.REPLAY))
+
+    assert [job.id.int for job in stores.jobs.unfinished(JobKind.REPLAY)] == [1, 2, 999]
+    assert [job.id.int for job in stores.jobs.unfinished(JobKind.BACKFILL)] == [3]
+
+
+def test_a_replay_behind_many_newer_ones_is_claimed_first(stores: AllStores) -> None:
+    crowded(stores)
+    stores.jobs.create(asked(999, kind=JobKind.REPLAY))
+
+    claimed = [claim_next(stores.jobs, "one", MONDAY + n * SECOND) for n in (30, 70, 75, 80)]
+
+    assert [job.id.int if job else None for job in claimed] == [2, 1, 999, None]
+
+
+def test_the_limit_of_the_queue_counts_replays_behind_many_newer_ones(
+    stores: AllStores,
+) -> None:
+    for number in range(1, MOST_WAITING + 1):
+        stores.jobs.create(asked(number, kind=JobKind.REPLAY))
+    for number in range(100, 100 + MANY):
+        stores.jobs.create(asked(number, kind=JobKind.REPLAY))
+        stores.jobs.cancel(UUID(int=number), MONDAY + number * SECOND)
+    now = MONDAY + 1000 * SECOND
+
+    with pytest.raises(BadParameter, match="20 replays wait"):
+        ask(stores.jobs, "web", WISH, "ada", now)
+    stores.jobs.cancel(UUID(int=1), now)
+    assert ask(stores.jobs, "web", WISH, "ada", now).subject == "web"
 
 
 def test_only_one_owner_runs_a_job(stores: AllStores) -> None:

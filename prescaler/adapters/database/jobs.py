@@ -39,8 +39,7 @@ class DatabaseJobs:
         self, kind: JobKind | None = None, *, subject: str | None = None, limit: int = 100
     ) -> Sequence[Job]:
         """Jobs, newest first, without their results."""
-        columns = [column for column in t.job.columns if column is not t.job.c.result]
-        query = sa.select(*columns, sa.null().label("result"))
+        query = _without_results()
         if kind is not None:
             query = query.where(t.job.c.kind == kind.value)
         if subject is not None:
@@ -48,6 +47,14 @@ class DatabaseJobs:
         query = query.order_by(t.job.c.created_at.desc(), t.job.c.id).limit(limit)
         with self._database.read() as connection:
             return [_job(row) for row in connection.execute(query)]
+
+    def unfinished(self, kind: JobKind) -> Sequence[Job]:
+        """All that wait or run, the oldest first."""
+        final = [state.value for state in JobState if state.final]
+        query = _without_results().where(t.job.c.kind == kind.value, t.job.c.state.not_in(final))
+        with self._database.read() as connection:
+            found = connection.execute(query.order_by(t.job.c.created_at, t.job.c.id))
+            return [_job(row) for row in found]
 
     def claim(
         self, job: UUID, owner: str, now: datetime, stale_after: timedelta = STALE_AFTER
@@ -165,6 +172,12 @@ class DatabaseJobs:
             state = "is gone" if found is None else f"is {found.state.value} under {found.owner}"
             raise ChangedMeanwhile(f"the job {job} {state}; {owner} must not go on with it")
         return found
+
+
+def _without_results() -> sa.Select[Any]:
+    """Results are megabytes; a list of jobs does not need them."""
+    columns = [column for column in t.job.columns if column is not t.job.c.result]
+    return sa.select(*columns, sa.null().label("result"))
 
 
 def _update(job: UUID, values: dict[str, Any]) -> sa.Update:
