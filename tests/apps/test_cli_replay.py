@@ -230,7 +230,7 @@ def test_an_advice_is_shown_with_the_way_to_it(
     assert "best without a forecast" in said
     assert "prescaler.yaml:" in said
     assert "ScaledObject:" in said
-    assert "- spec.triggers[prometheus].metadata.threshold" in said
+    assert "- spec.triggers[reactive].metadata.threshold" in said
 
 
 def told(**changes: Any) -> dict[str, Any]:

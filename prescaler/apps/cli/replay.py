@@ -24,6 +24,7 @@ from prescaler.core.planned import PlannedEvent
 from prescaler.core.replay.advice import Verdict
 from prescaler.core.replay.ground import Arm
 from prescaler.core.replay.measures import Prices
+from prescaler.core.replay.objects import Place
 from prescaler.core.replay.promise import Promise
 from prescaler.core.series import Series
 from prescaler.usecases.read_calendar import CalendarReader
@@ -37,7 +38,7 @@ from prescaler.usecases.replay_period import (
     replay_period,
 )
 from prescaler.usecases.replay_subject import SubjectPorts, TraceFacts, of_trace, of_workload
-from prescaler.wiring import check_schema, clock, open_stores
+from prescaler.wiring import check_schema, clock, open_stores, reactive_sources
 
 _PROMISE: Final = "10m/30d"
 _NO: Final = 1
@@ -110,11 +111,12 @@ def run(
         zone, days_off, name = zone_of(timezone), country_of(country), csv.name.split(".")[0]
         facts = TraceFacts(name, zone, days_off, _positive(capacity), utilisation)
         subject = of_trace(_until_its_end(read_trace(csv), wish), facts, planned)
+        place = Place()
     else:
-        subject = _stored(config_path(config), workload or "", wish, planned)
+        subject, place = _stored(config_path(config), workload or "", wish, planned)
     _writable(html)
     found = _played(subject, wish, processes)
-    told = document(found)
+    told = document(found, place)
     if html is not None:
         write_page(html, told)
     if as_json:
@@ -152,7 +154,10 @@ def _until_its_end(series: Series, wish: Wish) -> Series:
     return series
 
 
-def _stored(path: Path, name: str, wish: Wish, planned: Sequence[PlannedEvent]) -> Subject:
+def _stored(
+    path: Path, name: str, wish: Wish, planned: Sequence[PlannedEvent]
+) -> tuple[Subject, Place]:
+    """The workload's past, and what its ScaledObject points at."""
     now = clock().now()
     if wish.until is not None and wish.until > now:
         raise BadParameter(f"--until {format_instant(wish.until)} lies in the future")
@@ -163,7 +168,7 @@ def _stored(path: Path, name: str, wish: Wish, planned: Sequence[PlannedEvent]) 
     stores = open_stores(settings.store.main)
     try:
         check_schema(stores)
-        return of_workload(
+        subject = of_workload(
             workload,
             SubjectPorts(stores.workloads, stores.demand, CalendarReader(stores.events)),
             since=wish.since,
@@ -172,6 +177,8 @@ def _stored(path: Path, name: str, wish: Wish, planned: Sequence[PlannedEvent]) 
         )
     finally:
         stores.database.close()
+    sources = tuple(reactive_sources(settings, workload))
+    return subject, Place(settings.server.public_url, sources)
 
 
 def _writable(html: Path | None) -> None:

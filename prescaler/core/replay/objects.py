@@ -95,10 +95,11 @@ def changes(before: Any, after: Any) -> list[Change]:
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
+    """Whatever holds nothing is a leaf too, or its coming and going would not be seen."""
+    if isinstance(value, dict) and (value or not path):
         for name, part in value.items():
             yield from _leaves(f"{path}.{name}" if path else name, part)
-    elif isinstance(value, list):
+    elif isinstance(value, list) and (value or not path):
         for place, part in _placed(value):
             yield from _leaves(f"{path}[{place}]", part)
     else:
@@ -106,7 +107,19 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _placed(items: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """Triggers go by their kind, other entries by number."""
+    """Triggers go by their name, or their kind; other entries, and all that repeat, by number.
+
+    Two entries must never share a place: a change of one would hide behind the other.
+    """
+    taken: set[str] = set()
     for number, item in enumerate(items):
-        kind = item.get("type") if isinstance(item, dict) and "metadata" in item else None
-        yield (kind or str(number)), item
+        place = _label(item) or str(number)
+        while place in taken:
+            place = f"{place}#{number}"
+        taken.add(place)
+        yield place, item
+
+
+def _label(item: Any) -> str | None:
+    trigger = isinstance(item, dict) and "metadata" in item
+    return item.get("name") or item.get("type") if trigger else None

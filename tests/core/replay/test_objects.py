@@ -15,6 +15,7 @@ from prescaler.core.replay.objects import (
     object_for,
     settings_for,
 )
+from prescaler.core.scaledobject import ReactiveSource
 from tests.support import builders as make
 
 WEB = make.workload()
@@ -30,8 +31,8 @@ def test_from_reactive_to_prescaler() -> None:
     assert paths["spec.advanced.scalingModifiers.target"] == Change(
         "spec.advanced.scalingModifiers.target", None, "90"
     )
-    assert paths["spec.triggers[prometheus].metadata.threshold"] == Change(
-        "spec.triggers[prometheus].metadata.threshold", "70", "90"
+    assert paths["spec.triggers[reactive].metadata.threshold"] == Change(
+        "spec.triggers[reactive].metadata.threshold", "70", "90"
     )
     assert "spec.fallback.replicas" in paths
     assert "metadata.name" not in paths
@@ -81,7 +82,49 @@ def test_the_fields_of_the_file() -> None:
         ({"a": [1, 2]}, {"a": [1]}, [Change("a[1]", 2, None)]),
         ({"a": None}, {}, [Change("a", None, None)]),
         ([{"type": "x"}], [{"type": "y"}], [Change("[0].type", "x", "y")]),
+        ({"a": {}}, {"a": []}, [Change("a", {}, [])]),
+        ({}, {"a": {}}, [Change("a", None, {})]),
+        ({"a": {}}, {"a": {"b": 1}}, [Change("a", {}, None), Change("a.b", None, 1)]),
     ],
 )
 def test_what_differs(before: object, after: object, expected: list[Change]) -> None:
     assert changes(before, after) == expected
+
+
+def trigger(query: str, **more: str) -> dict[str, object]:
+    return {"type": "prometheus", **more, "metadata": {"query": query}}
+
+
+@pytest.mark.parametrize(
+    ("names", "places"),
+    [
+        (({"name": "one"}, {"name": "two"}), ("one", "two")),
+        (({}, {}), ("prometheus", "prometheus#1")),
+        (({"name": "same"}, {"name": "same"}), ("same", "same#1")),
+        (({"name": ""}, {"name": "prometheus"}), ("prometheus", "prometheus#1")),
+        (
+            ({"name": "x#2"}, {"name": "x"}, {"name": "x"}),
+            ("x#2", "x", "x#2#2"),
+        ),
+    ],
+)
+def test_no_change_of_a_trigger_hides_behind_another(
+    names: tuple[dict[str, str], ...], places: tuple[str, ...]
+) -> None:
+    before = [trigger("old", **one) for one in names]
+    for number, place in enumerate(places):
+        after = list(before)
+        after[number] = trigger("new", **names[number])
+
+        assert changes(before, after) == [Change(f"[{place}].metadata.query", "old", "new")]
+
+
+def test_two_sources_change_apart() -> None:
+    two = replace(WEB, demand=replace(WEB.demand, sources=("east", "west")))
+    place = Place(sources=(ReactiveSource("east", "http://e"), ReactiveSource("west", "http://w")))
+    before, after = (object_for(two, one, place) for one in (TODAY, OURS))
+    found = {one.path: one.after for one in changes(before, after)}
+
+    assert found["spec.triggers[reactive1].metadata.threshold"] == "90"
+    assert found["spec.triggers[reactive2].metadata.threshold"] == "90"
+    assert "spec.triggers[reactive2].metadata.serverAddress" not in found
