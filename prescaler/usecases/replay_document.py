@@ -20,6 +20,7 @@ from prescaler.core.replay.measures import EVENT, ORDINARY, Measures
 from prescaler.core.replay.objects import Place, changes, object_for, settings_for
 from prescaler.core.replay.scaling import TICK
 from prescaler.core.replay.words import advice_words, told
+from prescaler.core.scaledobject import default_variant
 from prescaler.usecases.replay_period import Compared, Replay
 
 VERSION: Final = 1
@@ -183,7 +184,9 @@ def _advice(replay: Replay, place: Place) -> dict[str, Any] | None:
         "certain": advice.sure,
         "kept_on_the_last_third": advice.kept,
         "saving_in_30_days": asdict(advice.saving) if advice.saving is not None else None,
-        "words": advice_words(advice, replay.otherwise, replay.present),
+        "words": advice_words(
+            advice, replay.otherwise, replay.present, default_variant(replay.subject.workload)
+        ),
         "way": _way(replay, advice, place),
     }
 

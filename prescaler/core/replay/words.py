@@ -9,8 +9,9 @@ from prescaler.core.durations import format_duration
 from prescaler.core.replay.advice import LEAST_DAYS, WORTH, Advice, Judged, Saving, Verdict
 from prescaler.core.replay.arms import Played
 from prescaler.core.replay.bound import LEVEL
-from prescaler.core.replay.ground import Arm, Setting
+from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Setting
 from prescaler.core.replay.promise import Promise
+from prescaler.core.scaledobject import Variant
 
 NAMES: Final = {
     Arm.PEAK: "always the pods of the peak",
@@ -54,8 +55,10 @@ class Otherwise:
     exact: Advice | None = None
 
 
-def advice_words(advice: Advice, otherwise: Otherwise, present: Played) -> list[str]:
-    """What to do, and how sure that is, sentence by sentence."""
+def advice_words(
+    advice: Advice, otherwise: Otherwise, present: Played, variant: Variant = Variant.FORMULA
+) -> list[str]:
+    """What to do, and how sure that is, sentence by sentence. variant: of the ScaledObject."""
     if advice.best is None or advice.saving is None or advice.present is None:
         return [
             (
@@ -66,7 +69,7 @@ def advice_words(advice: Advice, otherwise: Otherwise, present: Played) -> list[
         ]
     found = [_headline(advice, advice.best), *_verified(advice, advice.best), *_next(advice)]
     found.append(_saved(advice.promise, advice.saving, advice.present))
-    found += _dead(advice.best)
+    found += _dead(advice.best) + _frozen(advice.best, variant)
     if advice.verdict is not Verdict.PREDICTION_PAYS:
         found += what_pays(advice, otherwise, present)
     return found
@@ -174,6 +177,19 @@ def _dead(best: Judged) -> list[str]:
             f"Were prescaler dead all the time, {told(alone)} would be left and drop "
             f"{share:.3g} % of demand; `reactive * K` with a constant K keeps reality at a target "
             "of its own."
+        )
+    ]
+
+
+def _frozen(best: Judged, variant: Variant) -> list[str]:
+    """What no replay of reachable demand shows: the default formula needs reality to answer."""
+    if best.setting.arm not in FORECAST_ARMS or variant is not Variant.FORMULA:
+        return []
+    return [
+        (
+            "Were Prometheus away, the default formula would keep the pods that run, whatever the "
+            "forecast says; `prescaler keda --variant carry-on` lets the forecast stand in "
+            "(figures in docs/replay.md, Stress)."
         )
     ]
 

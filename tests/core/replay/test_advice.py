@@ -6,12 +6,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from prescaler.core.replay.advice import Verdict, advise, frontier, split
+from prescaler.core.replay.advice import Advice, Verdict, advise, frontier, split
 from prescaler.core.replay.arms import Played
 from prescaler.core.replay.ground import Arm, Setting
 from prescaler.core.replay.measures import FIELDS, Prices
 from prescaler.core.replay.promise import Promise
 from prescaler.core.replay.words import Otherwise, advice_words, told
+from prescaler.core.scaledobject import Variant
 from tests.support.replays import played, reactive
 
 PROMISE = Promise.parse("1%")
@@ -53,6 +54,24 @@ def test_prediction_pays_where_it_saves_more_than_two_percent() -> None:
     assert "keeps it" in words[1]
     assert "saves" in words[2]
     assert "drop 5 %" in words[3]
+
+
+def test_the_words_say_once_that_the_default_formula_freezes_where_it_is_used() -> None:
+    forecast = advise(PROMISE, [PRESENT, played(OURS, 12, 5)], PRESENT, PRICES, 9)
+    plain = replace(OURS, arm=Arm.PLAIN)
+    without = advise(PROMISE, [PRESENT, played(plain, 12, 5)], PRESENT, PRICES, 9)
+    alone = advise(PROMISE, [PRESENT, played(reactive(0.7), 12, 5)], PRESENT, PRICES, 9)
+    nearest = advise(PROMISE, [played(OURS, 30, 40)], PRESENT, PRICES, 9)
+
+    def named(found: Advice, variant: Variant = Variant.FORMULA) -> int:
+        words = advice_words(found, Otherwise(), PRESENT, variant)
+        return "\n".join(words).count("--variant carry-on")
+
+    assert [named(one) for one in (forecast, without, nearest)] == [1, 1, 1]
+    assert nearest.verdict is Verdict.PROMISE_OUT_OF_REACH
+    assert named(alone) == 0, "without a forecast nothing can stand in"
+    assert named(forecast, Variant.TWO_TRIGGERS) == 0
+    assert named(forecast, Variant.CARRY_ON) == 0
 
 
 def test_prediction_does_not_pay_where_reactive_is_as_cheap() -> None:
