@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -35,6 +35,8 @@ from prescaler.usecases.replay_period import (
     Replay,
     Subject,
     Wish,
+    occurrences,
+    period,
     replay_period,
 )
 from prescaler.usecases.replay_subject import SubjectPorts, TraceFacts, of_trace, of_workload
@@ -115,15 +117,20 @@ def run(
     else:
         subject, place = _stored(config_path(config), workload or "", wish, planned)
     _writable(html)
+    if events is not None:
+        _tell_of_no_part(events, planned, subject, wish)
     found = _played(subject, wish, processes)
-    told = document(found, place)
+    _tell(document(found, place), html, as_json=as_json)
+    return _NO if promise is not None and sweep and not _pays(found) else 0
+
+
+def _tell(told: dict[str, Any], html: Path | None, *, as_json: bool) -> None:
     if html is not None:
         write_page(html, told)
     if as_json:
         print_json(told)
     else:
         show(told)
-    return _NO if promise is not None and sweep and not _pays(found) else 0
 
 
 def _pays(found: Replay) -> bool:
@@ -179,6 +186,19 @@ def _stored(
         stores.database.close()
     sources = tuple(reactive_sources(settings, workload))
     return subject, Place(settings.server.public_url, sources)
+
+
+def _tell_of_no_part(
+    path: Path, planned: Sequence[PlannedEvent], subject: Subject, wish: Wish
+) -> None:
+    """A wrong year, or a table without rows, must not look like events that change nothing."""
+    if not planned:
+        ERR.print(f"no event of {path.name} that can be used", style="yellow", markup=False)
+        return
+    mine = {one.id for one in planned}
+    if not any(one.event.id in mine for one in occurrences(subject.book, *period(subject, wish))):
+        text = f"none of the {len(planned)} events of {path.name} lies in the period"
+        ERR.print(text, style="yellow", markup=False)
 
 
 def _writable(html: Path | None) -> None:
