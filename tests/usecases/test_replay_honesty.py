@@ -112,6 +112,9 @@ def test_nothing_decided_before_depends_on_what_came_after(undisturbed: Replay, 
         if arm in seeing:
             assert not np.array_equal(now[arm].ready[~past], one.ready[~past]), arm
     for arm in FORECASTS:
+        assert found.ground.tracks[arm].covered[past].mean() > 0.9, (
+            "without forecasts it is no proof"
+        )
         ours, theirs = (
             one.ground.tracks[arm].served(one.subject.workload.policy)[past]
             for one in (undisturbed, found)
