@@ -43,21 +43,24 @@ def goals(bench: Bench, plain: Case) -> list[dict[str, object]]:
         _today(bench, ground, ours, f"x5, today's windows, {name}", days)
         for name, days in (*parts, later)
     ]
-    told = _first_declared(crowded, 5.0)
-    ground = bench.ground(told, [Arm.CALENDAR])
+    declared = _first_day_declared(crowded, 10.0)
+    ground = bench.ground(declared, [Arm.CALENDAR])
     ours = bench.play(ground, calendar_settings())
     return [
         *rows,
-        _today(bench, ground, ours, "x5, first one declared, today's windows", parts[0][1]),
+        _today(bench, ground, ours, "x5, first day declared x10", parts[0][1]),
     ]
 
 
-def _first_declared(case: Case, factor: float) -> Case:
-    """The same, where somebody has said what the first event brings; nothing is learnt by then."""
-    first, *others = sorted(case.subject.book.events, key=lambda event: event.start)
-    known = replace(first, effect=replace(first.effect, factor=factor))
-    book = EventBook((known, *others))
-    return replace(case, name=f"{case.name}-told", subject=replace(case.subject, book=book))
+def _first_day_declared(case: Case, factor: float) -> Case:
+    """The same, where somebody has said what the first day brings: nothing is learnt by then."""
+    day = min(event.start for event in case.subject.book.events) + DAY
+    events = (
+        replace(one, effect=replace(one.effect, factor=factor)) if one.start < day else one
+        for one in case.subject.book.events
+    )
+    subject = replace(case.subject, book=EventBook(tuple(events)))
+    return replace(case, name=f"{case.name}-told", subject=subject)
 
 
 def calendar_settings() -> list[Setting]:

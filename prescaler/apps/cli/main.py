@@ -1,5 +1,7 @@
 """`prescaler`: the command line. Exit codes say what kind of thing went wrong."""
 
+import errno
+import os
 import sys
 from typing import Final
 
@@ -96,7 +98,7 @@ def run() -> None:
         environment.log_format is LogFormat.AUTO and not sys.stderr.isatty()
     )
     set_up_logs(json_lines=json_lines, level=environment.log_level)
-    sys.exit(_exit_code(sys.argv[1:]))
+    sys.exit(_written(sys.argv[1:]))
 
 
 def _exit_code(arguments: list[str]) -> int:
@@ -119,10 +121,30 @@ def _exit_code(arguments: list[str]) -> int:
         _report(error, as_json="--json" in arguments)
         return next(code for kind, code in _CODES if isinstance(error, kind))
     except Exception as error:
-        if "--debug" in arguments:
+        if "--debug" in arguments or _is_full(error):
             raise
         _tell("defect", f"{type(error).__name__}: {error}; --debug shows where", arguments)
         return DEFECT
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC)
+
+
+def _written(arguments: list[str]) -> int:
+    """The exit code once all is printed; that somebody reads only the head of it is no fault."""
+    try:
+        code = _exit_code(arguments)
+        sys.stdout.flush()
+    except OSError as error:
+        if "--debug" in arguments or not _is_full(error):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        if error.errno != errno.EPIPE:
+            text = f"{error.filename or 'the output'} cannot be written: {error.strerror}"
+            _tell("error", text, [])
+        return NO
+    return code
 
 
 def _tell(kind: str, text: str, arguments: list[str]) -> None:

@@ -1,0 +1,41 @@
+"""What is printed has no place: a sentence, no defect; a reader who has seen enough is no fault."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FULL = Path("/dev/full")
+COMMANDS = [["--help"], ["check", "--json", "--config", "nowhere.yaml"], ["keda", "--help"]]
+
+
+def prescaler(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "prescaler", *arguments]
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_a_full_disk_under_the_output_is_said(arguments: list[str]) -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            prescaler(*arguments), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert done.returncode == 1
+    said = " ".join(done.stderr.split())
+    assert said == "error the output cannot be written: No space left on device"
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_a_reader_that_is_gone_ends_it_in_silence(arguments: list[str]) -> None:
+    process = subprocess.Popen(
+        prescaler(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+
+    _, said = process.communicate(timeout=120)
+
+    assert (process.returncode, said) == (1, "")
