@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,6 +122,15 @@ def test_a_job_whose_process_is_gone_is_ended() -> None:
     assert "without a word" in str(found.error)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A child does not inherit that this process ignores interrupts, as one behind `&` does."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_it_with_130_and_says_that_it_goes_on(
     tmp_path: Path, number: signal.Signals
