@@ -5,6 +5,17 @@ from typing import Any
 
 from tests.apps.conftest import Served
 
+PAGES = (
+    "/",
+    "/workloads/web",
+    "/workloads/web/decisions",
+    "/workloads/web/accuracy",
+    "/workloads/web/scaledobject",
+    "/event-curves",
+    "/replays",
+    "/audit",
+)
+
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
