@@ -39,3 +39,14 @@ def test_a_reader_that_is_gone_ends_it_in_silence(arguments: list[str]) -> None:
     _, said = process.communicate(timeout=120)
 
     assert (process.returncode, said) == (1, "")
+
+
+def test_without_an_output_the_exit_code_is_what_it_would_be(tmp_path: Path) -> None:
+    command = " ".join(prescaler("check", "--config", str(tmp_path / "nowhere.yaml")))
+
+    done = subprocess.run(
+        ["sh", "-c", f"{command} >&-"], stderr=subprocess.PIPE, text=True, check=False
+    )
+
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr

@@ -135,7 +135,8 @@ def _written(arguments: list[str]) -> int:
     """The exit code once all is printed; that somebody reads only the head of it is no fault."""
     try:
         code = _exit_code(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None where the descriptor was closed from the start
+            sys.stdout.flush()
     except OSError as error:
         if "--debug" in arguments or not _is_full(error):
             raise
