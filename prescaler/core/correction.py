@@ -21,7 +21,7 @@ _CONSTANT: Final = 0.1
 _CLIP: Final = 8.0
 """Robust deviations beyond which a residual is cut: a burst must not become a level. Letting pass
 what lasts longer than three points gains half a point in the first hour and loses as much a day
-ahead, and for a day after a jump it overshoots."""
+ahead, and for a day after a jump it overshoots; what lasts has a way of its own (`lasting`)."""
 
 
 _SAMPLED: Final = 3
@@ -42,12 +42,13 @@ less there. (30, 200) gains 0.5 to 1 point over 100 for both; 10 and 400 are as 
 class Residuals:
     """Residuals of E curves, NaN replaced by zero weight.
 
-    values: [E, N] clipped; known: [N]; spread: [E] robust deviation.
+    values: [E, N] clipped; known: [N]; spread: [E] robust deviation; raw: [E, N] not clipped.
     """
 
     values: FloatArray
     known: BoolArray
     spread: FloatArray
+    raw: FloatArray
 
     @classmethod
     def of(cls, demand: FloatArray, curves: FloatArray, spread: FloatArray | None) -> "Residuals":
@@ -61,7 +62,12 @@ class Residuals:
             some = np.flatnonzero(known)[::_SAMPLED]
             spread = 1.4826 * np.median(np.abs(raw[:, some]), axis=1) + 1e-6
         limit = _CLIP * spread[:, None]
-        return cls(np.clip(raw, -limit, limit), known, spread)
+        return cls(np.clip(raw, -limit, limit), known, spread, raw)
+
+    def beyond(self, curve: IntArray, points: IntArray) -> IntArray:
+        """1 above what is usual, -1 below it, else 0, for curves and points of one shape."""
+        raw, limit = self.raw[curve, points], _CLIP * self.spread[curve]
+        return np.asarray((raw > limit).astype(np.int64) - (raw < -limit))
 
 
 def windows_in_steps(step: timedelta) -> IntArray:

@@ -24,6 +24,7 @@ from prescaler.core.days_off import without_days_off
 from prescaler.core.errors import ForecasterFailed
 from prescaler.core.forecasters import Forecaster, Parameters
 from prescaler.core.history import History
+from prescaler.core.lasting import Lasting
 from prescaler.core.leads import Reach
 from prescaler.core.scales import DemandScale
 
@@ -82,14 +83,15 @@ class Learnt:
 class Prepared:
     """Curves of the past and what there is to learn from them.
 
-    logs: [F, N + furthest] log curves; bases: [C, N + furthest] the same on every scale.
+    logs: [F, N + furthest] log curves; bases: [C, N + furthest] the same on every scale;
+    residuals: [C, N] around them.
     """
 
     able: Sequence[Forecaster]
     parameters: Mapping[str, Parameters]
     logs: FloatArray
     bases: FloatArray
-    spread: FloatArray
+    residuals: Residuals
     lesson: Lesson
 
 
@@ -120,7 +122,7 @@ def prepare(
         points=points,
         spacing=reach.spacing,
     )
-    return Prepared(able, parameters, logs, bases, residuals.spread, lesson)
+    return Prepared(able, parameters, logs, bases, residuals, lesson)
 
 
 def run_trial(
@@ -139,12 +141,15 @@ def run_trial(
     lesson, origins = ready.lesson, ready.lesson.origins
     windows = windows_in_steps(history.step)
     pull = pooled_prior(prior, history.step, reach.leads, windows)
-    coefficients = learn(lesson, reach.leads, ready.spread, pull)
+    coefficients = learn(lesson, reach.leads, ready.residuals.spread, pull)
     corrections = lesson.features @ coefficients[:, :-1]
     corrections = corrections.reshape(len(ready.bases), origins.size, -1)
     scored = _scored(history, origins.size, origins.shape[1])
     index = _targets(origins, reach)[scored]
-    corrected = ready.bases[:, index] + corrections[:, scored]
+    corrections = corrections[:, scored]
+    lasting = Lasting.of(ready.residuals, origins.ravel()[scored], history.step)
+    lasting.correct(corrections, reach.leads)
+    corrected = ready.bases[:, index] + corrections
     trial = Trial(
         experts=_experts(ready.able, reach),
         leads=reach.leads,
@@ -159,7 +164,7 @@ def run_trial(
         spacing_days=reach.spacing * (history.step / DAY),
     )
     names = tuple(f.name for f in ready.able)
-    return trial, Learnt(names, ready.parameters, coefficients[:, -1], ready.spread)
+    return trial, Learnt(names, ready.parameters, coefficients[:, -1], ready.residuals.spread)
 
 
 def predict(
@@ -186,9 +191,11 @@ def predict(
     bases, known = _bases(logs, scale, reach), points - first
     residuals = _residuals(bases[:, :known], history.demand[first:], scale, reach, learnt.spread)
     now = newest_means(residuals, windows_in_steps(history.step))
-    correction = (now[:, None] @ learnt.coefficients)[:, 0]
+    correction = now[:, None] @ learnt.coefficients
+    lasting = Lasting.of(residuals, np.array([known - 1]), history.step)
+    lasting.correct(correction, reach.leads)
     ahead = slice(known + reach.covers.start, known + reach.covers.stop)
-    carried = np.stack([np.interp(reach.horizon, reach.leads, row) for row in correction])
+    carried = np.stack([np.interp(reach.horizon, reach.leads, row) for row in correction[:, 0]])
     return _in_load(bases[:, ahead] + carried, logs[:, ahead], scale, reach, able)
 
 

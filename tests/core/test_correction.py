@@ -188,7 +188,7 @@ def test_the_newest_means_are_the_last_of_all(seed: int, points: int) -> None:
     generator = np.random.default_rng(seed)
     known = generator.random(points) < 0.7
     values = np.where(known, generator.standard_normal((3, points)), 0.0)
-    residuals, windows = Residuals(values, known, np.ones(3)), np.array([1, 3, 12, 50])
+    residuals, windows = Residuals(values, known, np.ones(3), values), np.array([1, 3, 12, 50])
 
     found = newest_means(residuals, windows)
 

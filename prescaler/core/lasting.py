@@ -1,0 +1,88 @@
+"""What lies far beyond the usual and stays there: a new level, for about as long as it has lasted.
+
+The correction cuts residuals at what is usual, so that a burst does not become a level. The hours
+after a jump need the opposite: what has lain beyond that cut for a quarter of an hour counts in
+full, for the hour ahead, and further the longer it lasts. `level_shift` takes over from there.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+
+from prescaler.core.arrays import FloatArray, IntArray
+from prescaler.core.correction import Residuals
+
+_HOUR: Final = timedelta(hours=1)
+_LEAST: Final = timedelta(minutes=15)
+_LEAST_POINTS: Final = 3
+_LONGEST: Final = timedelta(days=1)
+"""Looked back; by then, upwards from a factor of three on, it is a confirmed level shift."""
+
+_GROWS: Final = 0.5
+_STEEPNESS: Final = 4.0
+"""It counts for half at a lead of one hour and half the time it has lasted. On public traces nine
+tenths of what has lasted a quarter of an hour are still there 15 minutes later, four fifths after
+an hour, hardly half after three and a tenth after six, for all that has lasted up to six hours."""
+
+_DOWN: Final = 1.0
+"""Downwards it must have lasted an hour, and counts for half at half the time it has lasted: after
+a dip demand is back at once, and too many pods meanwhile cost less than too few then."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lasting:
+    """K pairs of a curve and an origin at which its residual has been beyond the cut for a while.
+
+    level: [K] mean residual of that while, of its last hour at most, on the scale of the curve;
+    points: [K] for how many known points it has lasted; hour: how many points an hour has.
+    """
+
+    curve: IntArray
+    origin: IntArray
+    level: FloatArray
+    points: IntArray
+    hour: float
+
+    @classmethod
+    def of(cls, residuals: Residuals, ends: IntArray, step: timedelta) -> "Lasting":
+        """Look back from the points with index `ends` [M]; holes are passed over."""
+        least = max(_LEAST_POINTS, _LEAST // step)
+        known = np.flatnonzero(residuals.known)
+        last = np.searchsorted(known, ends, "right") - 1
+        fresh = _fresh(known, last, ends, least)
+        every = np.arange(len(residuals.raw))[:, None]
+        curve, place = np.nonzero(residuals.beyond(every, known[last[fresh]]))
+        origin = fresh[place]
+        for length in (least, max(least, _LONGEST // step)):  # few are left for the long look
+            back = last[origin][:, None] - np.arange(length)
+            index = known[np.maximum(back, 0)]
+            side = residuals.beyond(curve[:, None], index)
+            same = np.logical_and.accumulate((side == side[:, :1]) & (back >= 0), axis=1)
+            kept = same[:, least - 1]
+            curve, origin, index, same = curve[kept], origin[kept], index[kept], same[kept]
+        taken = same[:, : max(least, _HOUR // step)]
+        values = residuals.raw[curve[:, None], index[:, : taken.shape[1]]]
+        level = np.where(taken, values, 0.0).sum(axis=1) / taken.sum(axis=1)
+        return cls(curve, origin, level, same.sum(axis=1), _HOUR / step)
+
+    def share(self, leads: IntArray) -> FloatArray:
+        """[K, L] how much it counts at leads [L] in steps, beside what was learnt."""
+        up, lasted = self.level > 0, self.points / self.hour
+        half = up + _GROWS * lasted
+        share = 1.0 / (1.0 + (leads / self.hour / half[:, None]) ** _STEEPNESS)
+        return np.where((up | (lasted >= _DOWN))[:, None], share, 0.0)
+
+    def correct(self, corrections: FloatArray, leads: IntArray) -> None:
+        """Put it into corrections [C, M, L], in place."""
+        learnt = corrections[self.curve, self.origin]
+        moved = self.share(leads) * (self.level[:, None] - learnt)
+        corrections[self.curve, self.origin] = learnt + moved
+
+
+def _fresh(known: IntArray, last: IntArray, ends: IntArray, least: int) -> IntArray:
+    """[M'] which origins have had their newest points lately, not before a hole of as many."""
+    early = np.flatnonzero(last >= least - 1)
+    first = known[last[early] - least + 1]
+    return np.asarray(early[ends[early] - first < 2 * least])
