@@ -61,6 +61,7 @@ class Hpa(NamedTuple):
 class Metrics(NamedTuple):
     """M metrics: values [M, T], NaN where the metric fails; targets [M]; kinds [M].
 
+    activation: [M] above which KEDA calls the trigger active.
     landed: index of the metric whose value is moved to the smallest size that the HPA can reach
     (the server knows the running pods); -1: none.
     """
@@ -68,6 +69,7 @@ class Metrics(NamedTuple):
     values: FloatArray
     targets: FloatArray
     kinds: IntArray
+    activation: FloatArray
     landed: int
 
 

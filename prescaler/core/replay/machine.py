@@ -14,14 +14,20 @@ from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.policy import PolicyType, ScalingPolicy
 from prescaler.core.replay.cluster import NODES, READY, Floor, Plant, empty_floor, needed_nodes
 from prescaler.core.replay.controller import Hpa, Memory, Metrics, proposal
+from prescaler.core.replay.keda import Keda, heard
 from prescaler.core.replay.loop import Pace, compiled
-from prescaler.core.replay.scaling import Behavior, Delays, Metric, Outcome, Scaling
+from prescaler.core.replay.scaling import Behavior, Delays, Metric, Outcome, Scaling, Sleep
 
 _DRAWS: Final = 1 << 14
 _LONGEST_START: Final = 4.0
 """Standard deviations beyond which a start time is cut: 1 in 30,000."""
 _HOUR: Final = 3600.0
 _CHANGES: Final = 512
+_POLLS: Final = 3
+"""Stream of the luck of polls, beside those of pods, nodes and losses."""
+
+_BEFORE: Final = -1
+"""Number of the poll before the first tick: what runs then was active until then."""
 
 
 def play(
@@ -31,12 +37,13 @@ def play(
     seconds = tick.total_seconds()
     numbers, hpa = metric_numbers(metrics), hpa_numbers(scaling)
     plant = plant_numbers(delays, seconds, len(metrics[0].values), seed)
-    floor = start(numbers, hpa, plant)
+    keda = keda_numbers(scaling.sleep, seed)
+    floor = start(numbers, hpa, plant, keda)
     pace = Pace(seconds, scaling.sync // tick)
     ready, asked, nodes, told = compiled(
-        numbers, hpa, plant, floor, memory_of(hpa, pace.tick * pace.every), pace
+        numbers, hpa, plant, floor, memory_of(hpa, pace.tick * pace.every), pace, keda
     )
-    return Outcome(ready, asked, nodes, int(told[0]), int(told[1]), int(told[2]))
+    return Outcome(ready, asked, nodes, *(int(count) for count in told))
 
 
 def metric_numbers(metrics: Sequence[Metric]) -> Metrics:
@@ -45,6 +52,7 @@ def metric_numbers(metrics: Sequence[Metric]) -> Metrics:
         np.ascontiguousarray([m.values for m in metrics], dtype=np.float64),
         np.array([m.target for m in metrics], np.float64),
         np.array([int(m.kind) for m in metrics], np.int64),
+        np.array([m.activation for m in metrics], np.float64),
         next((i for i, m in enumerate(metrics) if m.landed), -1),
     )
 
@@ -76,6 +84,21 @@ def _policies(policies: Sequence[ScalingPolicy]) -> IntArray:
     return np.array(rows, np.int64).reshape(len(rows), 3)
 
 
+def keda_numbers(sleep: Sleep | None, seed: int) -> Keda:
+    """KEDA's loop as numbers, with a drawn moment of its first poll: nothing makes it even."""
+    own = sleep or Sleep()
+    polling = own.polling.total_seconds()
+    phase = np.random.default_rng([seed, _POLLS]).uniform(0.0, polling)
+    return Keda(
+        sleeps=sleep is not None,
+        polling=polling,
+        cooldown=own.cooldown.total_seconds(),
+        phase=float(phase),
+        composite=own.composite,
+        active_at=np.full(1, _BEFORE, np.int64),
+    )
+
+
 def plant_numbers(delays: Delays, seconds: float, ticks: int, seed: int) -> Plant:
     """Draw the luck of one run: start times, rounded up to whole ticks, and losses of nodes."""
     pods, nodes, losses = (np.random.default_rng([seed, stream]) for stream in range(3))
@@ -99,14 +122,16 @@ def _in_ticks(delays: FloatArray, seconds: float) -> IntArray:
     return np.maximum(np.ceil(delays / seconds), 1).astype(np.int64)
 
 
-def start(metrics: Metrics, hpa: Hpa, plant: Plant) -> Floor:
-    """The pods that the metrics ask for at the first tick, ready and on nodes."""
+def start(metrics: Metrics, hpa: Hpa, plant: Plant, keda: Keda) -> Floor:
+    """The pods that the metrics ask for at the first tick, ready and on nodes; asleep: none."""
     asked = [
         proposal(metrics.values[row, 0], metrics.targets[row], min(kind, 0), 1, 1, hpa)
         for row, kind in enumerate(metrics.kinds)
         if kind == 0
     ]
     pods = min(max([*asked, hpa.least]), hpa.most)
+    if keda.sleeps and not any(heard(metrics, 0, keda.composite)):
+        pods = 0
     floor = empty_floor(plant)
     floor.counts[READY] = pods
     if plant.pods_per_node:

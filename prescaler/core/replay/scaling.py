@@ -45,13 +45,14 @@ class Metric:
     """values: [T] what the HPA reads at each tick, NaN where the metric fails. target: per pod.
 
     landed: the server knows the running pods and moves its value to the smallest size that the
-    HPA can reach (as `decide` does).
+    HPA can reach (as `decide` does). activation: KEDA calls the trigger active above it, strictly.
     """
 
     values: FloatArray
     target: float
     kind: Kind = Kind.AVERAGE_VALUE
     landed: bool = False
+    activation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,24 @@ class Behavior:
 
 
 @dataclass(frozen=True)
+class Sleep:
+    """How KEDA takes a workload to 0 pods and back (minReplicaCount 0, or idleReplicaCount 0).
+
+    polling: pollingInterval. cooldown: how long nothing must have been active. composite: one
+    formula over all triggers.
+    """
+
+    polling: timedelta = timedelta(seconds=30)
+    cooldown: timedelta = timedelta(minutes=5)
+    composite: bool = False
+
+
+@dataclass(frozen=True)
 class Scaling:
     """The HPA of one arm. behavior None: the built-in ramp max(2 x pods, 4) at every sync.
 
-    distance_rule: the tolerance as Kubernetes before 1.33 compared it, abs(ratio - 1) <= 0.1.
+    least: the HPA's minimum, which is 1 with a minReplicaCount of 0. distance_rule: the tolerance
+    as Kubernetes before 1.33 compared it, abs(ratio - 1) <= 0.1. sleep None: never at 0 pods.
     """
 
     least: int = 1
@@ -84,6 +99,7 @@ class Scaling:
     behavior: Behavior | None = None
     sync: timedelta = TICK
     distance_rule: bool = False
+    sleep: Sleep | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,8 @@ class Outcome:
     """What came of it, tick by tick: pods ready, pods asked for, nodes, all [T].
 
     actions: changes of the number of pods. lost: pods on lost nodes. swallowed: syncs at which the
-    first metric wanted more pods and the tolerance kept it from having any.
+    first metric wanted more pods and the tolerance kept it from having any. woken: how often KEDA
+    took it from 0 pods.
     """
 
     ready: IntArray
@@ -118,3 +135,4 @@ class Outcome:
     actions: int
     lost: int
     swallowed: int
+    woken: int = 0

@@ -21,7 +21,7 @@ def simulate(
     """Run the loop from the first tick on, starting with the pods that the metrics ask for.
 
     Raises:
-        BadParameter: no metric, lengths that differ, an impossible bound, delay or sync.
+        BadParameter: no metric, lengths that differ, an impossible bound, delay, sync or poll.
     """
     _check(metrics, scaling, delays, tick)
     from prescaler.core.replay.machine import play
@@ -37,6 +37,9 @@ def _check(metrics: Sequence[Metric], scaling: Scaling, delays: Delays, tick: ti
         raise BadParameter("the target of a metric must be above 0")
     if not 1 <= scaling.least <= scaling.most:
         raise BadParameter(f"{scaling.least} to {scaling.most} pods are no bounds of an HPA")
+    sleep = scaling.sleep
+    if sleep is not None and (sleep.polling <= timedelta(0) or sleep.cooldown < timedelta(0)):
+        raise BadParameter("KEDA polls after more than 0 s, and its cooldown cannot be negative")
     if scaling.sync < tick or scaling.sync % tick:
         raise BadParameter("the HPA's sync period must be a multiple of the tick")
     shortest = min(delays.pod_median, delays.node_least, delays.node_most - delays.node_least)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prescaler.core.policy import PolicyType, ScalingPolicy, Tolerance
-from prescaler.core.replay.machine import plant_numbers
+from prescaler.core.replay.machine import keda_numbers, plant_numbers
 from prescaler.core.replay.scaling import (
     Behavior,
     Delays,
@@ -23,6 +23,7 @@ from prescaler.core.replay.scaling import (
     Outcome,
     Scaling,
     Select,
+    Sleep,
 )
 from prescaler.core.replay.simulate import simulate
 
@@ -124,6 +125,59 @@ class SlowHpa:
 
 
 @dataclass
+class SlowKeda:
+    """scale_handler.go and scale_scaledobjects.go, as far as a ScaledObject of this kind goes.
+
+    The polls are a list of moments; each looks at the world at the first tick that is not before
+    it. last_active: the moment of a poll.
+    """
+
+    sleep: Sleep
+    first: float
+    last_active: float = 0.0
+
+    def polls(self, tick: int) -> list[float]:
+        """Moments after the last tick, up to this one."""
+        every = self.sleep.polling / SECOND
+        moments = [self.first + every * n for n in range(-2, int(tick * TICK / every) + 2)]
+        return [at for at in moments if (tick - 1) * TICK < at <= tick * TICK]
+
+    def state(self, metrics: list[Metric], tick: int) -> tuple[bool, bool]:
+        """getScaledObjectState: isActive, isError."""
+        values = [float(metric.values[tick]) for metric in metrics]
+        if self.sleep.composite:
+            known = not any(math.isnan(value) for value in values)
+            above = [v > m.activation for v, m in zip(values, metrics, strict=True)]
+            return known and any(above), False
+        active = error = False
+        for value, metric in zip(values, metrics, strict=True):
+            if math.isnan(value):
+                error = True
+            elif value > metric.activation:
+                active = True
+        return active, error
+
+    def poll(self, metrics: list[Metric], tick: int, pods: int, least: int) -> int:
+        """checkScalers, where one is due; of several in one tick the last counts."""
+        for at in self.polls(tick)[-1:]:
+            return self.request_scale(self.state(metrics, tick), at, pods, least)
+        return pods
+
+    def request_scale(self, state: tuple[bool, bool], at: float, pods: int, least: int) -> int:
+        """RequestScale, with no fallback."""
+        match state:
+            case (True, _) if pods == 0:
+                self.last_active = at
+                return max(least, 1)
+            case (True, False):
+                self.last_active = at
+            case (False, False) if pods > 0:
+                rest = self.sleep.cooldown / SECOND
+                return 0 if at - self.last_active >= rest - 1e-6 else pods
+        return pods
+
+
+@dataclass
 class SlowPod:
     """due: tick at which it is ready, None while it waits for room."""
 
@@ -191,13 +245,18 @@ def slow(metrics: list[Metric], scaling: Scaling, delays: Delays, seed: int) -> 
     """The whole loop, tick by tick."""
     length = len(metrics[0].values)
     luck = plant_numbers(delays, float(TICK), length, seed)
-    hpa, rows, actions = SlowHpa(scaling), [], 0
+    hpa, rows, actions, woken = SlowHpa(scaling), [], 0, 0
+    phase = keda_numbers(scaling.sleep, seed).phase
+    keda = None if scaling.sleep is None else SlowKeda(scaling.sleep, phase)
     first = [
         hpa.proposal(one, float(one.values[0]), 1, 1) or 0
         for one in metrics
         if one.kind is Kind.AVERAGE_VALUE
     ]
     pods = min(max([*first, scaling.least]), scaling.most)
+    if keda is not None:
+        keda.last_active = phase - keda.sleep.polling / SECOND
+        pods = pods if any(keda.state(metrics, 0)) else 0
     begun = [SlowPod(0) for _ in range(pods)]
     cluster = SlowCluster(delays, luck.pod_delays.tolist(), luck.node_delays.tolist(), begun)
     cluster.nodes = cluster.need() if delays.pods_per_node else 0
@@ -205,16 +264,24 @@ def slow(metrics: list[Metric], scaling: Scaling, delays: Delays, seed: int) -> 
         cluster.begin(tick)
         rows.append((cluster.ready(tick), pods, cluster.nodes))
         if tick * TICK % (scaling.sync // SECOND) == 0:
-            found = hpa.sync(metrics, tick, pods, cluster.ready(tick))
+            found = hpa.sync(metrics, tick, pods, cluster.ready(tick)) if pods else 0
             actions += found != pods
+            pods = found
+            cluster.resize(pods, tick)
+        if keda is not None:
+            found = keda.poll(metrics, tick, pods, scaling.least)
+            actions += found != pods
+            woken += found > pods
             pods = found
             cluster.resize(pods, tick)
         cluster.end(tick)
     ready, asked, nodes = (np.array(row) for row in zip(*rows, strict=True))
-    return Outcome(ready, asked, nodes, actions, 0, 0)
+    return Outcome(ready, asked, nodes, actions, 0, 0, woken)
 
 
-VALUES = st.one_of(st.integers(0, 4000).map(lambda n: n / 8), st.just(math.nan))
+VALUES = st.one_of(
+    st.integers(0, 4000).map(lambda n: n / 8), st.just(math.nan), st.sampled_from([0.0, 3.0])
+)
 POLICIES = st.builds(
     ScalingPolicy,
     st.sampled_from(PolicyType),
@@ -227,6 +294,12 @@ DIRECTIONS = st.builds(
     st.lists(POLICIES, min_size=1, max_size=3).map(tuple),
     st.sampled_from(Select),
 )
+SLEEPS = st.builds(
+    Sleep,
+    polling=st.sampled_from([10, 20, 30, 60]).map(lambda s: timedelta(seconds=s)),
+    cooldown=st.sampled_from([0, 50, 300]).map(lambda s: timedelta(seconds=s)),
+    composite=st.booleans(),
+)
 SCALINGS = st.builds(
     Scaling,
     least=st.integers(1, 5),
@@ -234,6 +307,7 @@ SCALINGS = st.builds(
     tolerance=st.builds(Tolerance, st.sampled_from([0.0, 0.1]), st.sampled_from([0.0, 0.1])),
     behavior=st.none() | st.builds(Behavior, DIRECTIONS, DIRECTIONS),
     sync=st.sampled_from([15, 30]).map(lambda s: timedelta(seconds=s)),
+    sleep=st.none() | SLEEPS,
 )
 DELAYS = st.builds(
     Delays,
@@ -251,8 +325,14 @@ def metric_lists(draw: st.DrawFn) -> list[Metric]:
     lengths = [many for *_, many in steps]
     second = draw(st.sampled_from([Kind.AVERAGE_VALUE, Kind.VALUE]))
     targets = draw(st.sampled_from([(8.0, 10.0), (2.5, 250.0)]))
+    above = draw(st.tuples(*[st.sampled_from([0.0, 3.0])] * 2))
     return [
-        Metric(np.repeat([step[row] for step in steps], lengths), targets[row], kind)
+        Metric(
+            np.repeat([step[row] for step in steps], lengths),
+            targets[row],
+            kind,
+            activation=above[row],
+        )
         for row, kind in enumerate((Kind.AVERAGE_VALUE, second))
     ]
 
@@ -267,4 +347,4 @@ def test_the_loop_is_the_slow_model_tick_by_tick(
 
     for name in ("asked", "ready", "nodes"):
         np.testing.assert_array_equal(vars(fast)[name], vars(expected)[name], name)
-    assert fast.actions == expected.actions
+    assert (fast.actions, fast.woken) == (expected.actions, expected.woken)

@@ -15,6 +15,7 @@ from prescaler.core.policy import Tolerance
 from prescaler.core.replay.loop import Pace, run
 from prescaler.core.replay.machine import (
     hpa_numbers,
+    keda_numbers,
     memory_of,
     metric_numbers,
     plant_numbers,
@@ -34,8 +35,10 @@ def interpreted(metrics: list[Metric], scaling: Scaling, delays: Delays, seed: i
     numbers, hpa = metric_numbers(metrics), hpa_numbers(scaling)
     plant = plant_numbers(delays, 15.0, len(metrics[0].values), seed)
     pace = Pace(15.0, scaling.sync // timedelta(seconds=15))
-    floor = start(numbers, hpa, plant)
-    ready, asked, nodes, told = run(numbers, hpa, plant, floor, memory_of(hpa, 15.0), pace)
+    keda = keda_numbers(scaling.sleep, seed)
+    floor = start(numbers, hpa, plant, keda)
+    memory = memory_of(hpa, 15.0)
+    ready, asked, nodes, told = run(numbers, hpa, plant, floor, memory, pace, keda)
     return Outcome(ready, asked, nodes, *(int(x) for x in told))
 
 
