@@ -153,6 +153,8 @@ def _capacity(section: WorkloadSection) -> Iterator[Complaint]:
 def _bounds(section: WorkloadSection) -> Iterator[Complaint]:
     if section.scale_target.min_pods > section.scale_target.max_pods:
         yield ("scale_target", "min_pods"), "is above max_pods"
+    if section.scale_target.idle_pods == section.scale_target.min_pods:
+        yield ("scale_target", "idle_pods"), "must be below min_pods; with min_pods 0 leave it out"
 
 
 def _policy_bounds(section: WorkloadSection) -> Iterator[Complaint]:
@@ -182,6 +184,8 @@ def _starts(section: WorkloadSection) -> Iterator[Complaint]:
         yield from answered(_start, section.lead_time, name)
     if section.lead_time.sync < timedelta(seconds=1):
         yield ("lead_time", "sync"), "must be at least 1s"
+    if section.lead_time.polling < timedelta(seconds=1):
+        yield ("lead_time", "polling"), "must be at least 1s"
 
 
 def _start(lead: LeadTimeSection, name: str) -> Iterator[Complaint]:

@@ -34,13 +34,12 @@ from prescaler.core.workload import (
 
 def to_workload(section: WorkloadSection) -> Workload:
     """One workload of the file."""
-    target = section.scale_target
     settings = ForecastSettings(**{name: getattr(section.forecast, name) for name in _FORECAST})
     return Workload(
         name=section.name,
         aliases=section.aliases,
         labels=dict(section.labels),
-        scale_target=ScaleTarget(**target.model_dump()),
+        scale_target=_scale_target(section),
         demand=DemandQuery(
             section.demand.source,
             section.demand.query,
@@ -76,13 +75,17 @@ def _policy(section: WorkloadSection, settings: ForecastSettings) -> Policy:
         hold_for=asked.hold_for,
         min_pods=asked.min_pods,
         max_pods=asked.max_pods,
-        scale_min=section.scale_target.min_pods,
+        scale_min=_scale_target(section).floor,
         stale_after=stale_after(settings, section.demand.delay),
         windows=tuple(_window(window) for window in section.windows),
         capacity=to_capacity(section.capacity),
         lead_time=_lead_time(section.lead_time),
         timezone=settings.timezone,
     )
+
+
+def _scale_target(section: WorkloadSection) -> ScaleTarget:
+    return ScaleTarget(**dict(section.scale_target))
 
 
 def _trust(section: TrustSection) -> TrustSettings:

@@ -169,6 +169,13 @@ class ScaleTargetSection(Section):
     namespace: str = Field("default", min_length=1, max_length=63, description="its namespace")
     min_pods: Count = Field(1, description="minReplicaCount")
     max_pods: Annotated[int, Field(ge=1, le=100_000)] = Field(100, description="maxReplicaCount")
+    idle_pods: Literal[0] | None = Field(
+        None, description="idleReplicaCount: 0 = sleeps at 0 pods although min_pods is above 0"
+    )
+    cooldown: Duration = Field(
+        parse_duration("5m"),
+        description="cooldownPeriod; counts only where it may sleep at 0 pods",
+    )
 
 
 class DemandSection(Section):
@@ -294,7 +301,8 @@ class LeadTimeSection(Section):
     )
     sync: Duration = Field(parse_duration("15s"), description="the HPA's sync period")
     polling: Duration = Field(
-        parse_duration("30s"), description="KEDA's pollingInterval; counts only with min_pods: 0"
+        parse_duration("30s"),
+        description="KEDA's pollingInterval; counts only where it may sleep at 0 pods",
     )
     tolerance: ToleranceSection = Field(ToleranceSection(), description="the HPA's tolerance")
     measure: bool = Field(

@@ -53,7 +53,7 @@ _PARAMETERS: Final = {
 
 def default_variant(workload: Workload) -> Variant:
     """`formula`; workloads that scale to zero need two triggers."""
-    return Variant.TWO_TRIGGERS if workload.scale_target.min_pods == 0 else Variant.FORMULA
+    return Variant.TWO_TRIGGERS if workload.scale_target.sleeps else Variant.FORMULA
 
 
 def formula(workload: Workload, variant: Variant) -> str:
@@ -82,10 +82,10 @@ def scaled_object(
         BadParameter: a formula for a workload that scales to zero, or a name that is too long.
     """
     target = workload.scale_target
-    if variant is not Variant.TWO_TRIGGERS and target.min_pods == 0:
+    if variant is not Variant.TWO_TRIGGERS and target.sleeps:
         raise BadParameter(
-            f"{workload.name} scales to zero (scale_target.min_pods: 0): with a formula a dead "
-            "Prometheus would take it there; use --variant two-triggers"
+            f"{workload.name} scales to zero (scale_target.min_pods or idle_pods: 0): with a "
+            "formula a dead Prometheus would take it there; use --variant two-triggers"
         )
     if variant is Variant.TWO_TRIGGERS and len(sources) > 1:
         raise BadParameter(
@@ -99,6 +99,7 @@ def scaled_object(
         "scaleTargetRef": {key: value for key, value in reference.items() if value is not None},
         "minReplicaCount": target.min_pods,
         "maxReplicaCount": target.max_pods,
+        **_sleep(workload),
     }
     if variant is not Variant.TWO_TRIGGERS:
         least = max(target.min_pods, workload.policy.min_pods)
@@ -157,6 +158,19 @@ def _authentication(
         "kind": "TriggerAuthentication",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"secretTargetRef": references},
+    }
+
+
+def _sleep(workload: Workload) -> dict[str, Any]:
+    """What KEDA needs to know of a workload that sleeps; of others it ignores both times."""
+    target = workload.scale_target
+    if not target.sleeps:
+        return {}
+    idle = {} if target.idle_pods is None else {"idleReplicaCount": target.idle_pods}
+    return {
+        **idle,
+        "pollingInterval": int(workload.policy.lead_time.polling.total_seconds()),
+        "cooldownPeriod": int(target.cooldown.total_seconds()),
     }
 
 

@@ -17,7 +17,11 @@ _RUNS_MISSED: Final = 3
 
 @dataclass(frozen=True)
 class ScaleTarget:
-    """What KEDA scales, and the bounds that the HPA enforces. api_version: None = apps/v1."""
+    """What KEDA scales, and the bounds that the HPA enforces. api_version: None = apps/v1.
+
+    idle_pods: KEDA's idleReplicaCount, None or 0. cooldown: how long no trigger may be active
+    before a workload that sleeps goes to 0 pods.
+    """
 
     kind: str
     name: str
@@ -25,6 +29,18 @@ class ScaleTarget:
     min_pods: int
     max_pods: int
     api_version: str | None = None
+    idle_pods: int | None = None
+    cooldown: timedelta = timedelta(minutes=5)
+
+    @property
+    def floor(self) -> int:
+        """Pods that it never goes below."""
+        return self.min_pods if self.idle_pods is None else self.idle_pods
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether KEDA may take it to 0 pods."""
+        return self.floor == 0
 
 
 @dataclass(frozen=True)

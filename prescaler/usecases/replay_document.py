@@ -18,8 +18,8 @@ from prescaler.core.replay.curves import drawing_step, dropped_at, stamps_of, th
 from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Setting
 from prescaler.core.replay.measures import EVENT, ORDINARY, Measures
 from prescaler.core.replay.objects import Place, changes, object_for, settings_for
-from prescaler.core.replay.scaling import TICK
-from prescaler.core.replay.words import advice_words, told
+from prescaler.core.replay.scaling import TICK, Scaling
+from prescaler.core.replay.words import advice_words, sleep_words, told
 from prescaler.core.scaledobject import default_variant
 from prescaler.usecases.replay_period import Compared, Replay
 
@@ -71,7 +71,8 @@ def assumptions(replay: Replay) -> dict[str, Any]:
         "per_pod": ground.capacity,
         "per_pod_guessed": replay.subject.capacity_guessed,
         "seeds": list(replay.wish.seeds),
-        "pods": {"least": scaling.least, "most": scaling.most},
+        "pods": {"least": 0 if scaling.sleep else scaling.least, "most": scaling.most},
+        "sleep": _sleep(scaling),
         "tolerance": asdict(scaling.tolerance),
         "behavior": "built-in ramp" if scaling.behavior is None else "policies",
         "running_pods_known": ground.counted,
@@ -87,6 +88,17 @@ def assumptions(replay: Replay) -> dict[str, Any]:
         "spare_room": delays.spare_room,
         "spot_loss": delays.spot_loss,
         "prices": asdict(prices),
+    }
+
+
+def _sleep(scaling: Scaling) -> dict[str, Any] | None:
+    """KEDA's own loop; null where the workload never sleeps and it plays no part."""
+    if scaling.sleep is None:
+        return None
+    return {
+        "polling_seconds": scaling.sleep.polling.total_seconds(),
+        "cooldown_seconds": scaling.sleep.cooldown.total_seconds(),
+        "wakes_to": scaling.least,
     }
 
 
@@ -114,6 +126,8 @@ def _row(replay: Replay, one: Played) -> dict[str, Any]:
         "minutes_late": one.late,
         "swallowed": one.swallowed,
         "lost": one.lost,
+        "asleep": one.asleep,
+        "woken": one.woken,
         "if_dead": _if_dead(replay, one),
     }
 
@@ -184,11 +198,22 @@ def _advice(replay: Replay, place: Place) -> dict[str, Any] | None:
         "certain": advice.sure,
         "kept_on_the_last_third": advice.kept,
         "saving_in_30_days": asdict(advice.saving) if advice.saving is not None else None,
-        "words": advice_words(
-            advice, replay.otherwise, replay.present, default_variant(replay.subject.workload)
-        ),
+        "words": [
+            *advice_words(
+                advice, replay.otherwise, replay.present, default_variant(replay.subject.workload)
+            ),
+            *_sleep_words(replay, advice),
+        ],
         "way": _way(replay, advice, place),
     }
+
+
+def _sleep_words(replay: Replay, advice: Advice) -> list[str]:
+    """Only where the workload may sleep at 0 pods."""
+    if replay.ground.scaling.sleep is None or advice.best is None:
+        return []
+    best = advice.best.setting
+    return sleep_words(replay.present, next(one for one in replay.sweep if one.setting == best))
 
 
 def _way(replay: Replay, advice: Advice, place: Place) -> dict[str, Any] | None:

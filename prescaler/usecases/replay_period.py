@@ -21,7 +21,7 @@ from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Ground, Setting
 from prescaler.core.replay.load import AFTER_EVENT, BEFORE_EVENT, lay_out
 from prescaler.core.replay.measures import Prices
 from prescaler.core.replay.promise import Promise
-from prescaler.core.replay.scaling import TICK, Behavior, Delays, Direction, Scaling
+from prescaler.core.replay.scaling import TICK, Behavior, Delays, Direction, Scaling, Sleep
 from prescaler.core.replay.track import Said, declared_floors, track
 from prescaler.core.replay.words import Otherwise
 from prescaler.core.scaledobject import Variant, default_variant
@@ -279,6 +279,7 @@ def scaling_of(workload: Workload) -> Scaling:
     return Scaling(
         least=max(1, target.min_pods),
         most=target.max_pods,
+        sleep=Sleep(lead.polling, target.cooldown) if target.sleeps else None,
         tolerance=lead.tolerance,
         behavior=behavior,
         sync=lead.sync,

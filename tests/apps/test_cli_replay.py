@@ -17,6 +17,7 @@ import yaml
 from prescaler.adapters.files.replay_page import page, write_page
 from prescaler.apps.cli import main
 from prescaler.apps.cli import replay as command
+from prescaler.apps.cli.replay_view import show
 from prescaler.config import load_settings
 from prescaler.core.errors import BadParameter
 from prescaler.usecases.replay_period import Crew, Replay, Subject, Wish
@@ -24,6 +25,7 @@ from prescaler.wiring import clock, open_stores, upgrade_schema
 from tests.apps.conftest import configuration
 from tests.support.builders import MINUTE, daily_demand, series
 from tests.support.processes import wait_for
+from tests.support.replayed import kept
 
 Run = Callable[..., tuple[int, str, str]]
 QUICK = ("--since", "6h", "--runs", "1", "--processes", "1")
@@ -286,6 +288,34 @@ def test_the_report_has_curves_with_holes_and_a_frontier() -> None:
     (demand,) = re.findall(r'class="line demand" d="([^"]*)"', html)
     assert demand.count("M") == 2, "a hole lifts the pen"
     assert "+10.0 % (-10.0 to +20.0)" in html
+
+
+def sleeping() -> dict[str, Any]:
+    found: dict[str, Any] = kept()["result"]
+    found["assumptions"]["sleep"] = {
+        "polling_seconds": 30.0, "cooldown_seconds": 300.0, "wakes_to": 1,
+    }  # fmt: skip
+    for row in found["arms"]:
+        row["asleep"] = 0.375
+    return found
+
+
+def test_of_a_workload_that_may_sleep_the_time_at_0_pods_is_shown(
+    capsys: pytest.CaptureFixture[str], wide: None
+) -> None:
+    show(sleeping())
+    said = capsys.readouterr().out
+    html = page(sleeping())
+
+    assert "KEDA polls every 30 s and takes it to 0 pods 300 s after the last active poll" in said
+    assert "asleep %" in said
+    assert "37.5" in said
+    assert "<th>asleep</th>" in html
+    assert "37.5 %" in html
+    assert "polling seconds 30.0, cooldown seconds 300.0, wakes to 1" in html
+    awake = page(kept()["result"])
+    assert "<th>asleep</th>" not in awake
+    assert "None" not in awake
 
 
 def test_the_report_of_little() -> None:

@@ -55,6 +55,16 @@ workloads:
 """
 
 
+@pytest.mark.parametrize("bounds", ["min_pods: 0", "min_pods: 2, idle_pods: 0"])
+def test_a_workload_that_sleeps(load: Load, bounds: str) -> None:
+    text = WEB.replace("name: web}", f"name: web, {bounds}, cooldown: 2m}}")
+    (web,) = load(f"{HEAD}workloads:\n{text}").workloads
+
+    assert web.scale_target.sleeps
+    assert web.scale_target.cooldown == timedelta(minutes=2)
+    assert web.policy.scale_min == 0
+
+
 def test_everything_that_can_be_said_arrives(load: Load) -> None:
     (web,) = load(FULL).workloads
     policy = web.policy
@@ -150,6 +160,11 @@ BAD: dict[str, tuple[str, str]] = {
     "min above max": (
         f"{HEAD}workloads:\n{WEB.replace('name: web}', 'name: web, min_pods: 999}')}",
         "scale_target.min_pods: is above max_pods"),
+    "an idle count where it sleeps anyway": (
+        f"{HEAD}workloads:\n{WEB.replace('name: web}', 'name: web, min_pods: 0, idle_pods: 0}')}",
+        "scale_target.idle_pods: must be below min_pods; with min_pods 0 leave it out"),
+    "a poll of nothing": (f"{HEAD}workloads:\n{WEB}  lead_time: {{polling: 0s}}\n",
+        "lead_time.polling: must be at least 1s"),
     "a floor above the ceiling": (
         f"{HEAD}workloads:\n{WEB}  policy: {{min_pods: 9, max_pods: 3}}\n",
         "policy.min_pods: is above policy.max_pods"),

@@ -116,6 +116,20 @@ def test_a_workload_that_scales_to_zero_gets_two_triggers_and_no_formula() -> No
         printed(SLEEPER)
 
 
+def test_a_workload_that_sleeps_says_when_and_how_often_keda_looks() -> None:
+    idle = replace(SLEEPER.scale_target, min_pods=3, idle_pods=0, cooldown=timedelta(minutes=2))
+    plain = printed(SLEEPER, Variant.TWO_TRIGGERS)["spec"]
+    found = printed(replace(SLEEPER, scale_target=idle), Variant.TWO_TRIGGERS)["spec"]
+    awake = printed(workload(), Variant.TWO_TRIGGERS)["spec"]
+
+    assert (plain["pollingInterval"], plain["cooldownPeriod"]) == (30, 300)
+    assert "idleReplicaCount" not in plain
+    assert (found["minReplicaCount"], found["idleReplicaCount"]) == (3, 0)
+    assert found["cooldownPeriod"] == 120
+    assert default_variant(replace(SLEEPER, scale_target=idle)) is Variant.TWO_TRIGGERS
+    assert not {"pollingInterval", "cooldownPeriod", "idleReplicaCount"} & set(awake)
+
+
 def test_a_name_that_kubernetes_would_refuse_is_refused() -> None:
     long = replace(workload(), scale_target=ScaleTarget("Deployment", "w" * 55, "prod", 1, 10))
     with pytest.raises(BadParameter, match="longer than 54"):

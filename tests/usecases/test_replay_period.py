@@ -16,6 +16,7 @@ from prescaler.core.planned import EventState, PlannedEvent
 from prescaler.core.policy import Mode, PolicyType, ScalingPolicy, StartTime
 from prescaler.core.replay.ground import Arm, Setting
 from prescaler.core.replay.promise import Promise
+from prescaler.core.replay.scaling import Sleep
 from prescaler.core.series import Series
 from prescaler.usecases.replay_document import document
 from prescaler.usecases.replay_period import (
@@ -234,6 +235,42 @@ def test_the_hpa_of_a_workload() -> None:
     assert scaling_of(plain).most == 200
     assert found.behavior is not None
     assert found.behavior.up.policies == steep
+
+
+def test_a_workload_that_may_sleep_is_played_with_keda() -> None:
+    plain = make.workload()
+    target = replace(plain.scale_target, min_pods=0, cooldown=timedelta(minutes=2))
+    sleeper, idle = (
+        scaling_of(replace(plain, scale_target=one))
+        for one in (target, replace(target, min_pods=3, idle_pods=0))
+    )
+
+    assert scaling_of(plain).sleep is None
+    assert (sleeper.least, idle.least) == (1, 3)
+    assert sleeper.sleep == idle.sleep == Sleep(timedelta(seconds=30), timedelta(minutes=2))
+
+
+def test_a_result_says_what_0_pods_mean() -> None:
+    shop = trace()
+    minutes = np.arange(len(shop)) % 1440
+    quiet = np.where((minutes < 7 * 60) | (minutes >= 20 * 60), 0.0, shop.mean)
+    awake = of_trace(replace(shop, mean=quiet, peak=quiet), TraceFacts("shop", ZONE))
+    target = replace(awake.workload.scale_target, min_pods=0)
+    sleeper = replace(awake, workload=replace(awake.workload, scale_target=target))
+    wanted = wish(since=7 * DAY, arms=(Arm.REACTIVE,))
+    told, before = (document(run(one, wanted)) for one in (sleeper, awake))
+
+    assert told["assumptions"]["pods"]["least"] == 0
+    assert told["assumptions"]["sleep"] == {
+        "polling_seconds": 30, "cooldown_seconds": 300, "wakes_to": 1,
+    }  # fmt: skip
+    assert 0.4 < told["present"]["asleep"] < 11 / 24
+    assert told["present"]["woken"] == 7
+    assert told["present"]["all"]["dropped"] > before["present"]["all"]["dropped"]
+    assert told["present"]["all"]["pod_hours"] < before["present"]["all"]["pod_hours"]
+    assert any("woken 7 times" in words for words in told["advice"]["words"])
+    assert before["assumptions"]["sleep"] is None
+    assert not any("sleep" in words for words in before["advice"]["words"])
 
 
 def test_the_present_configuration_of_a_workload() -> None:

@@ -110,15 +110,16 @@ def _change(one: Found) -> str:
 
 
 def _arms(found: Found) -> str:
-    events = bool(found["period"]["events"])
+    events, sleeps = bool(found["period"]["events"]), bool(found["assumptions"].get("sleep"))
     head = ["arm", "pod-hours", "against present", "dropped", "bad minutes a week", "used"]
     head += ["kWh", f"cost {found['assumptions']['prices']['currency']}", "changes a day"]
+    head += ["asleep"] if sleeps else []
     head += ["dropped in events", "ready at start", "minutes late"] if events else []
-    rows = [_arm_row(row, events=events) for row in found["arms"]]
+    rows = [_arm_row(row, events=events, sleeps=sleeps) for row in found["arms"]]
     return _table(head, rows)
 
 
-def _arm_row(row: Found, *, events: bool) -> list[str]:
+def _arm_row(row: Found, *, events: bool, sleeps: bool) -> list[str]:
     every = row["all"]
     cells = [
         row["setting"]["text"],
@@ -131,6 +132,7 @@ def _arm_row(row: Found, *, events: bool) -> list[str]:
         f"{every['cost']:,.0f}",
         f"{every['actions']:.0f}",
     ]
+    cells += [_percent(row["asleep"], 1)] if sleeps else []
     if events:
         cells.append(_percent(row["in_events"]["dropped"], 4))
         late = row["minutes_late"]
@@ -253,6 +255,8 @@ def _assumed(assumed: Found) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name.replace('_', ' ')} {inner}" for name, inner in value.items())
+    if value is None:
+        return "no"
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(value)

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def keda(
     workload: Annotated[str, typer.Argument(help="Name of the workload.")],
     variant: Annotated[
-        Variant | None, typer.Option(help="Default: formula; two-triggers with min_pods 0.")
+        Variant | None, typer.Option(help="Default: formula; two-triggers for one that sleeps.")
     ] = None,
     fallback_pods: Annotated[
         int | None, typer.Option(min=0, help="carry-on: pods when nothing is known.")

@@ -12,7 +12,13 @@ from prescaler.core.replay.promise import Promise
 def show(found: dict[str, Any]) -> None:
     """Period, arms, frontier and advice."""
     _head(found)
-    OUT.print(_table(found["arms"], events=bool(found["period"]["events"])))
+    OUT.print(
+        _table(
+            found["arms"],
+            events=bool(found["period"]["events"]),
+            sleeps=bool(found["assumptions"]["sleep"]),
+        )
+    )
     advice = found["advice"]
     if advice is not None:
         for sentence in advice["words"]:
@@ -60,12 +66,19 @@ def _head(found: dict[str, Any]) -> None:
         markup=False,
         highlight=False,
     )
+    if sleep := assumed["sleep"]:
+        OUT.print(
+            f"it may sleep: KEDA polls every {sleep['polling_seconds']:g} s and takes it to 0 "
+            f"pods {sleep['cooldown_seconds']:g} s after the last active poll"
+        )
     if period["known_share"] < 1:
         OUT.print(f"{100 * (1 - period['known_share']):.1f} % of demand is missing and not counted")
 
 
-def _table(rows: list[dict[str, Any]], *, events: bool) -> Table:
+def _table(rows: list[dict[str, Any]], *, events: bool, sleeps: bool) -> Table:
     table = Table("arm", "pod-hours", "dropped %", "bad min/week", "used %", "kWh", "moves/day")
+    if sleeps:
+        table.add_column("asleep %")
     if events:
         for name in ("event dropped %", "ready at start %", "min late"):
             table.add_column(name)
@@ -80,6 +93,7 @@ def _table(rows: list[dict[str, Any]], *, events: bool) -> Table:
             f"{every['kwh']:,.0f}",
             f"{every['actions']:.0f}",
         ]
+        cells += [_share(row["asleep"])] if sleeps else []
         if events:
             cells.append(f"{100 * row['in_events']['dropped']:.4f}")
             cells += [_share(row["readiness"]), _number(row["minutes_late"])]

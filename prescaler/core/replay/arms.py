@@ -49,6 +49,7 @@ class Played:
     """A setting and what came of it, as the mean of the seeds. ready: [T] of the first seed.
 
     swallowed: syncs at which the tolerance ate a raise. lost: pods that went with a spot node.
+    asleep: share of the time at 0 pods. woken: how often KEDA took it from there.
     """
 
     setting: Setting
@@ -57,6 +58,8 @@ class Played:
     ready: IntArray
     swallowed: float
     lost: float = 0.0
+    asleep: float = 0.0
+    woken: float = 0.0
 
     @property
     def readiness(self) -> float | None:
@@ -82,8 +85,9 @@ def play(setting: Setting, ground: Ground, seeds: Sequence[int]) -> Played:
     if not seeds:
         raise BadParameter("a replay needs at least one seed")
     runs = _outcomes(setting, ground, seeds)
-    tallies = [tally(ground.load, run, ground.capacity) for run in runs]
-    starts = [at_starts(ground.load, run, ground.events, ground.capacity) for run in runs]
+    load, rest = ground.load, ground.scaling.rest
+    tallies = [tally(load, run, ground.capacity, rest=rest) for run in runs]
+    starts = [at_starts(load, run, ground.events, ground.capacity, rest=rest) for run in runs]
     return Played(
         setting,
         mean_tally(tallies),
@@ -91,6 +95,8 @@ def play(setting: Setting, ground: Ground, seeds: Sequence[int]) -> Played:
         runs[0].ready,
         math.fsum(run.swallowed for run in runs) / len(runs),
         math.fsum(run.lost for run in runs) / len(runs),
+        math.fsum(float(np.mean(run.asked == 0)) for run in runs) / len(runs),
+        math.fsum(run.woken for run in runs) / len(runs),
     )
 
 
@@ -100,13 +106,14 @@ def _outcomes(setting: Setting, ground: Ground, seeds: Sequence[int]) -> list[Ou
     scaling, metrics = ground.scaling, metrics_of(setting, ground)
     if setting.arm is Arm.PEAK:
         most = int(metrics[0].values[0])
-        scaling = replace(scaling, least=most, most=most)
+        scaling = replace(scaling, least=most, most=most, sleep=None)
     return [simulate(metrics, scaling, ground.delays, seed=seed) for seed in seeds]
 
 
 def _without_delay(setting: Setting, ground: Ground) -> Outcome:
     """The bound: at every tick exactly the pods that are needed."""
-    ready = needed_pods(ground.load.demand, ground.target(setting.utilisation))
+    target = ground.target(setting.utilisation)
+    ready = needed_pods(ground.load.demand, target, rest=ground.scaling.rest)
     per_node = max(1, ground.delays.pods_per_node)
     changes = int(np.count_nonzero(np.diff(ready)))
     return Outcome(ready, ready, -(-ready // per_node), changes, 0, 0)
@@ -152,12 +159,13 @@ def configured(setting: Setting, ground: Ground) -> Policy:
 
 
 def _predicted(setting: Setting, ground: Ground) -> Metric:
+    """What prescaler answers. Dead, it fails for two triggers, as sleepers have; else it is 0."""
     if setting.arm not in ground.tracks:
         raise BadParameter(f"there are no forecasts for {setting.arm.value}")
     policy = configured(setting, ground)
     served = ground.tracks[setting.arm].served(policy)
     for first, last in ground.dead:
-        served[first:last] = 0.0
+        served[first:last] = 0.0 if ground.scaling.sleep is None else math.nan
     if ground.formula:
         served = np.where(np.isnan(ground.load.signal), np.nan, served)
     return Metric(served, policy.target, landed=ground.counted)

@@ -112,25 +112,30 @@ class Tally:
         return np.asarray(sums.sum(axis=0) if part is None else sums[part])
 
 
-def needed_pods(demand: FloatArray, capacity: float) -> IntArray:
-    """[T] d_t = max(1, ceil(demand / capacity)); 1 where demand is unknown."""
+def needed_pods(demand: FloatArray, capacity: float, *, rest: int = 1) -> IntArray:
+    """[T] d_t = max(rest, ceil(demand / capacity)); rest where demand is unknown."""
     wanted = np.ceil(np.nan_to_num(demand) / capacity - _SLACK)
-    return np.maximum(wanted, 1).astype(np.int64)
+    return np.maximum(wanted, rest).astype(np.int64)
 
 
-def tally(load: Load, outcome: Outcome, capacity: float) -> Tally:
-    """Add up a run; ticks without known demand do not count at all."""
+def tally(load: Load, outcome: Outcome, capacity: float, *, rest: int = 1) -> Tally:
+    """Add up a run; ticks without known demand do not count at all.
+
+    rest: pods needed without demand: 0 where the workload may sleep. A pod too many is then 100 %
+    too many, as it is beside one.
+    """
     known = np.isfinite(load.demand)
     demand, ready = load.demand[known], outcome.ready[known].astype(np.float64)
-    need = needed_pods(demand, capacity).astype(np.float64)
+    need = needed_pods(demand, capacity, rest=rest).astype(np.float64)
+    whole = np.maximum(need, 1.0)
     dropped = np.maximum(demand - capacity * ready, 0.0)
     rows = (
         np.ones(len(demand)),
         dropped,
         demand,
         dropped > _SLACK * capacity,
-        np.maximum(need - ready, 0.0) / need,
-        np.maximum(ready - need, 0.0) / need,
+        np.maximum(need - ready, 0.0) / whole,
+        np.maximum(ready - need, 0.0) / whole,
         ready < need,
         ready > need,
         ready,
@@ -179,10 +184,10 @@ def _measures(total: FloatArray, actions: float, prices: Prices) -> Measures:
 
 
 def at_starts(
-    load: Load, outcome: Outcome, events: Sequence[Occurrence], capacity: float
+    load: Load, outcome: Outcome, events: Sequence[Occurrence], capacity: float, *, rest: int = 1
 ) -> list[AtStart]:
     """Readiness and minutes late of every event whose start lies in the period."""
-    need = needed_pods(load.demand, capacity)
+    need = needed_pods(load.demand, capacity, rest=rest)
     return [
         _at_start(load, outcome, one, need)
         for one in events
@@ -199,7 +204,7 @@ def _at_start(load: Load, outcome: Outcome, one: Occurrence, need: IntArray) -> 
         name=one.event.name,
         start=one.start,
         needed=wanted,
-        readiness=min(1.0, int(outcome.ready[at]) / wanted),
+        readiness=min(1.0, int(outcome.ready[at]) / wanted) if wanted else 1.0,
         late=late / timedelta(minutes=1),
     )
 

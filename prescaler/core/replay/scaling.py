@@ -101,6 +101,11 @@ class Scaling:
     distance_rule: bool = False
     sleep: Sleep | None = None
 
+    @property
+    def rest(self) -> int:
+        """The pods that are needed where there is no demand."""
+        return 1 if self.sleep is None else 0
+
 
 @dataclass(frozen=True)
 class Delays:

@@ -194,6 +194,24 @@ def _frozen(best: Judged, variant: Variant) -> list[str]:
     ]
 
 
+def sleep_words(present: Played, best: Played) -> list[str]:
+    """What 0 pods mean for a workload that may sleep."""
+    found = [
+        (
+            f"The workload may sleep: as today {_asleep(present)}, as named here {_asleep(best)}. "
+            "What comes while no pod is ready counts as dropped; the reactive query must see "
+            "demand that no pod serves."
+        )
+    ]
+    if best.setting.arm in FORECAST_ARMS:
+        found.append("Any plan above 0 wakes it, and keeps it awake.")
+    return found
+
+
+def _asleep(one: Played) -> str:
+    return f"{_PERCENT * one.asleep:.0f} % of the time at 0 pods and woken {one.woken:.0f} times"
+
+
 def what_pays(advice: Advice, otherwise: Otherwise, present: Played) -> list[str]:
     """What helps where a forecast does not."""
     found = []
@@ -211,7 +229,7 @@ def what_pays(advice: Advice, otherwise: Otherwise, present: Played) -> list[str
 def _other(what: str, advice: Advice, other: Advice | None) -> list[str]:
     """A sentence where another world is worth it, or the only one that keeps the promise."""
     best, found = advice.best, other.best if other and other.verdict in _KEPT else None
-    if best is None or found is None:
+    if best is None or found is None or not best.chosen_on.pod_hours:
         return []
     spared = 1 - found.chosen_on.pod_hours / best.chosen_on.pod_hours
     if spared <= WORTH and advice.verdict is not Verdict.PROMISE_OUT_OF_REACH:

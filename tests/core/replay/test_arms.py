@@ -15,12 +15,13 @@ from prescaler.core.replay.ground import Arm, Ground, Setting
 from prescaler.core.replay.load import Load
 from prescaler.core.replay.measures import Prices
 from prescaler.core.replay.rivals import cron_pods, today_pods
-from prescaler.core.replay.scaling import Delays, Kind
+from prescaler.core.replay.scaling import Delays, Kind, Scaling, Sleep
 from prescaler.core.replay.track import track
 from prescaler.core.series import Series
 from tests.support.replays import BEGIN, CAPACITY, MINUTE, ground, load, reactive, series
 
 SEEDS = (1, 2)
+SLEEPING = (Arm.PEAK, Arm.REACTIVE, Arm.CRON, Arm.WEEK_AGO, Arm.ORACLE, Arm.BOUND)
 
 
 def tracked(level: float, **changes: Any) -> Ground:
@@ -229,3 +230,41 @@ def test_the_oracle_sees_every_minute_even_the_last_unfinished_one() -> None:
 
     assert len(metric.values) == 238
     assert (metric.values >= odd.demand - 0.1).all()
+
+
+def nightly() -> Ground:
+    """Nobody comes before eight and after twenty; the workload may sleep."""
+    there = tracked(9)
+    minutes = np.arange(len(there.load)) // 4 % 1440
+    night = (minutes < 8 * 60) | (minutes >= 20 * 60)
+    quiet = replace(
+        there.load,
+        demand=np.where(night, 0.0, there.load.demand),
+        signal=np.where(night, 0.0, there.load.signal),
+    )
+    policy = replace(there.policy, scale_min=0)
+    return replace(there, load=quiet, policy=policy, scaling=Scaling(sleep=Sleep()))
+
+
+def test_what_may_sleep_sleeps_in_every_arm_but_that_of_the_peak() -> None:
+    there = nightly()
+    asleep = {arm: play(Setting(arm, 0.7), there, [1, 2]) for arm in SLEEPING}
+
+    assert asleep[Arm.PEAK].asleep == 0
+    for arm, found in asleep.items():
+        if arm is not Arm.PEAK:
+            assert 0.4 < found.asleep <= 0.5, arm
+    assert asleep[Arm.REACTIVE].woken == 2
+    assert asleep[Arm.BOUND].asleep == pytest.approx(0.5)
+    assert asleep[Arm.REACTIVE].tally.measures(Prices()).dropped > 0
+    assert asleep[Arm.ORACLE].tally.measures(Prices()).dropped == 0
+
+
+def test_a_dead_trigger_keeps_awake_what_may_sleep_and_only_that() -> None:
+    there = replace(nightly(), dead=[(0, 20_000)])
+    setting = Setting(Arm.PLAIN, 0.7, 0.5)
+
+    assert np.isnan(metrics_of(setting, there)[0].values[:20]).all()
+    assert play(setting, there, [1]).asleep == 0
+    awake = replace(there, scaling=Scaling())
+    assert set(metrics_of(setting, awake)[0].values[:20]) == {0.0}

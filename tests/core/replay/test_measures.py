@@ -242,3 +242,31 @@ def test_days_are_counted_from_the_first_tick() -> None:
 
     assert there.days == 2
     assert np.bincount(there.day).tolist() == [5760, 42 * 240 - 5760]
+
+
+def test_a_workload_that_may_sleep_needs_no_pod_without_demand() -> None:
+    values = np.repeat([0.0, 450.0], 60)
+    there = lay_out(Series(BEGIN, MINUTE, values, values), BEGIN, BEGIN + 2 * HOUR)
+    there = replace(there, demand=np.repeat([0.0, 450.0], 240))
+    ready = np.repeat([0, 2, 5, 0], 120)
+
+    awake, asleep = (
+        tally(there, outcome(ready), CAPACITY, rest=rest).measures(Prices()) for rest in (1, 0)
+    )
+
+    assert asleep.dropped == awake.dropped == pytest.approx(0.5)
+    assert (awake.under, awake.over) == pytest.approx((50, 25))
+    assert (asleep.under, asleep.over) == pytest.approx((25, 50))
+    assert (asleep.under_time, asleep.over_time) == (25, 25)
+    assert asleep.pod_hours == pytest.approx(0.5 * 7)
+
+
+def test_where_nothing_is_needed_all_is_ready() -> None:
+    there = replace(load(), demand=np.zeros(len(load())))
+    nobody = outcome(np.zeros(len(there), dtype=np.int64))
+
+    (found,) = at_starts(there, nobody, [MATCH], CAPACITY, rest=0)
+    (awake,) = at_starts(there, nobody, [MATCH], CAPACITY)
+
+    assert (found.needed, found.readiness, found.late) == (0, 1.0, 0)
+    assert (awake.needed, awake.readiness, awake.late) == (1, 0.0, 120)
