@@ -27,7 +27,7 @@ from prescaler.core.planned import Effect, PlannedEvent
 from prescaler.core.replay import load
 from prescaler.core.replay.arms import Played
 from prescaler.core.replay.ground import Arm
-from prescaler.core.replay.track import Said
+from prescaler.core.replay.track import Said, declared_floors, said
 from prescaler.core.series import Series, coarsen
 from prescaler.usecases import replay_period, replay_walk
 from prescaler.usecases.issue_forecast import Issued, Known, issue
@@ -302,7 +302,7 @@ def effects_in_hindsight(patch: pytest.MonkeyPatch, _: Series) -> None:
 
 def served_early(patch: pytest.MonkeyPatch, _: Series) -> None:
     """A forecast is served a quarter of an hour before it was made."""
-    honest = replay_walk.said
+    honest = said
     patch.setattr(
         replay_walk,
         "said",
@@ -312,7 +312,7 @@ def served_early(patch: pytest.MonkeyPatch, _: Series) -> None:
 
 def floors_early(patch: pytest.MonkeyPatch, _: Series) -> None:
     """Declared pods are there before they were declared."""
-    honest = replay_period.declared_floors
+    honest = declared_floors
     patch.setattr(
         replay_period,
         "declared_floors",
@@ -352,7 +352,7 @@ def decided_before(of: Subject, arm: Arm) -> tuple[list[Said], IntArray, FloatAr
     parts = stretches(of.workload, whole, book, start, THEN + AHEAD) if arm in FORECASTS else []
     ground = with_tracks(ground_of(of, THEN - HOUR, THEN + HOUR), of, {arm: []})
     past = ground.load.ticks < to_epoch(THEN - LINE)
-    walks = [said for part in parts for said in walk(part)]
+    walks = [one for part in parts for one in walk(part)]
     return walks, ground.tracks[arm].floors[past], ground.load.signal[past]
 
 
