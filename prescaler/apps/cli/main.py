@@ -1,6 +1,5 @@
 """`prescaler`: the command line. Exit codes say what kind of thing went wrong."""
 
-import errno
 import os
 import sys
 from typing import Final
@@ -26,6 +25,7 @@ from prescaler.apps.cli import (
     replay,
 )
 from prescaler.apps.cli.options import ERR, OUT, print_json
+from prescaler.apps.cli.output import OutputGone, guard_outputs
 from prescaler.config import InvalidConfiguration
 from prescaler.config.environment import Environment, LogFormat
 from prescaler.core.errors import (
@@ -93,6 +93,7 @@ def _main(
 
 def run() -> None:
     """Entry point of the console script."""
+    guard_outputs()
     environment = Environment()
     json_lines = environment.log_format is LogFormat.JSON or (
         environment.log_format is LogFormat.AUTO and not sys.stderr.isatty()
@@ -103,7 +104,7 @@ def run() -> None:
 
 def _exit_code(arguments: list[str]) -> int:
     try:
-        return int(app(arguments, standalone_mode=False) or DONE)
+        return _called(arguments)
     except typer.Exit as end:
         return end.exit_code
     except TyperException as error:
@@ -121,14 +122,19 @@ def _exit_code(arguments: list[str]) -> int:
         _report(error, as_json="--json" in arguments)
         return next(code for kind, code in _CODES if isinstance(error, kind))
     except Exception as error:
-        if "--debug" in arguments or _is_full(error):
+        if "--debug" in arguments or isinstance(error, OutputGone):
             raise
         _tell("defect", f"{type(error).__name__}: {error}; --debug shows where", arguments)
         return DEFECT
 
 
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC)
+def _called(arguments: list[str]) -> int:
+    try:
+        return int(app(arguments, standalone_mode=False) or DONE)
+    except SystemExit as end:  # typer ends in silence at a broken pipe, wherever it was
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        raise
 
 
 def _written(arguments: list[str]) -> int:
@@ -137,13 +143,12 @@ def _written(arguments: list[str]) -> int:
         code = _exit_code(arguments)
         if sys.stdout is not None:  # it is None where the descriptor was closed from the start
             sys.stdout.flush()
-    except OSError as error:
-        if "--debug" in arguments or not _is_full(error):
+    except OutputGone as error:
+        if "--debug" in arguments:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
-        if error.errno != errno.EPIPE:
-            text = f"{error.filename or 'the output'} cannot be written: {error.strerror}"
-            _tell("error", text, [])
+        if not error.unread:
+            _tell("error", str(error), [])
         return NO
     return code
 
