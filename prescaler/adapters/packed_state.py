@@ -2,9 +2,9 @@
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from datetime import timedelta
+from datetime import date, timedelta
 from io import BytesIO
 from tokenize import TokenError
 from typing import Any, Final
@@ -18,6 +18,7 @@ from prescaler.core.combination import Combination
 from prescaler.core.conformal import Watch
 from prescaler.core.engine import ModelState, ReachState
 from prescaler.core.errors import StoreDamaged
+from prescaler.core.history import DayOff
 from prescaler.core.instants import format_instant, parse_instant
 from prescaler.core.level_shift import LevelShift
 from prescaler.core.records import Walk
@@ -53,6 +54,7 @@ def pack_state(state: ModelState) -> bytes:
         "naive": int(state.naive.total_seconds()),
         "without": state.without,
         "shifts": [[format_instant(one.at), one.factor] for one in state.shifts],
+        "holidays": [[one.day.isoformat(), one.way] for one in state.holidays],
         "watch": _watch_out(state.watch),
         "planned": _watch_out(state.planned),
         "reaches": [_reach_out(f"{i}", part, arrays) for i, part in enumerate(state.reaches)],
@@ -87,11 +89,16 @@ def unpack_state(payload: bytes) -> ModelState:
             near=arrays.get("near", np.zeros((0, 2))),
             without=meta.get("without", 0),
             shifts=tuple(LevelShift(parse_instant(at), f) for at, f in meta.get("shifts", ())),
+            holidays=_holidays_in(meta.get("holidays", ())),
         )
     except _DAMAGE as error:
         raise StoreDamaged(
             f"a stored fit cannot be read back ({error}); it will be made anew"
         ) from error
+
+
+def _holidays_in(found: Iterable[tuple[str, float]]) -> tuple[DayOff, ...]:
+    return tuple(DayOff(date.fromisoformat(day), float(way)) for day, way in found)
 
 
 def pack_walk(walk: Walk) -> bytes:

@@ -1,6 +1,6 @@
 """Civil time: slots of the local day and week, and daily windows as intervals of UTC."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -70,9 +70,18 @@ def is_holiday(day: date, country: str) -> bool:
     return day in _holidays(country, day.year)
 
 
+def holiday_name(day: date, country: str) -> str:
+    """What a public holiday is called, without "(observed)"; empty for any other day.
+
+    Raises:
+        UnknownCountry: no tables for it.
+    """
+    return _holidays(country, day.year).get(day, "").partition(" (")[0]
+
+
 @lru_cache(maxsize=256)
-def _holidays(country: str, year: int) -> frozenset[date]:
-    return frozenset(_tables(country, year))
+def _holidays(country: str, year: int) -> Mapping[date, str]:
+    return dict(_tables(country, year))
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ import numpy as np
 
 from prescaler.core.arrays import FloatArray
 from prescaler.core.day_table import DayTable, cells_of
+from prescaler.core.days_off import DaysOff
 from prescaler.core.errors import ForecasterFailed, ForecastError
 from prescaler.core.forecasters import FALLBACK, Forecaster, Parameters
 from prescaler.core.history import History
@@ -35,7 +36,7 @@ def fit_pool(
 def draw(
     pool: Sequence[Forecaster],
     learnt: Mapping[str, Parameters],
-    table: DayTable,
+    days: DaysOff,
     history: History,
     points: slice,
 ) -> FloatArray:
@@ -44,16 +45,18 @@ def draw(
     Raises:
         ForecasterFailed: a fit is of another table than this one.
     """
+    slots = days.calm.slots
     cells = cells_of(history, points.stop)[points.start :]
-    rows = np.arange(cells[0] // table.slots, cells[-1] // table.slots + 1)
-    asked = table.asked(rows)
+    rows = np.arange(cells[0] // slots, cells[-1] // slots + 1)
+    asked = days.calm.asked(rows)
     try:
         drawn = np.stack([f.curve(asked, learnt[f.name]) for f in pool])
     except (KeyError, ValueError, IndexError) as error:
         raise ForecasterFailed(
             f"a stored fit does not suit this history ({error}); it will be refitted"
         ) from error
-    flat = drawn.reshape(len(pool), -1)[:, cells - rows[0] * table.slots]
+    drawn = days.moved(drawn, rows)
+    flat = drawn.reshape(len(pool), -1)[:, cells - rows[0] * slots]
     return _filled(flat, [f.name for f in pool])
 
 

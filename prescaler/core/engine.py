@@ -19,12 +19,13 @@ from prescaler.core.calibration import Spread, measure
 from prescaler.core.combination import Combination, combine
 from prescaler.core.conformal import Watch
 from prescaler.core.correction_prior import PRIOR, CorrectionPrior
+from prescaler.core.days_off import remembered
 from prescaler.core.drift import bounds_of, drifted
 from prescaler.core.durations import format_duration
 from prescaler.core.errors import ForecasterFailed, TooLittleHistory
 from prescaler.core.forecast import BUCKETS, Basis
 from prescaler.core.forecasters import POOL, Forecaster
-from prescaler.core.history import History
+from prescaler.core.history import DayOff, History
 from prescaler.core.leads import Reach, band_of, reaches, spread_bands, weight_bands
 from prescaler.core.level_shift import LevelShift, level_shifts, levelled
 from prescaler.core.naive import better_naive, seasonal_naive
@@ -60,7 +61,8 @@ class ModelState:
     corrected by what came; planned: the same of the maxima that a plan promised
     (`core/plan_watch.py`); near: [K, 2] between what the first hour was said to lie; without:
     `uplift.fingerprint` of the planned crowds that were known, and of those taken out of the
-    history; shifts: what was laid on the present level before anything was learnt.
+    history; shifts: what was laid on the present level before anything was learnt; holidays: what
+    is remembered of past ones (`core/days_off.py`).
     """
 
     fitted_at: datetime
@@ -74,6 +76,7 @@ class ModelState:
     near: FloatArray
     without: int = 0
     shifts: tuple[LevelShift, ...] = ()
+    holidays: tuple[DayOff, ...] = ()
 
     def fits(self, step: timedelta, horizon: int) -> bool:
         """Whether it was made for this grid."""
@@ -123,6 +126,8 @@ def refit(
     told = levelled(raw, shifts)
     highest = DemandScale.of(raw.demand).highest
     scale = DemandScale.of(told.demand).reaching(highest)
+    known = history.holidays if previous is None else previous.holidays
+    told = replace(told, holidays=remembered(told, scale, known))
     watch = planned = Watch.new(history.step, horizon)
     if previous is not None and previous.fits(history.step, horizon):
         watch = previous.watch.learned(history)
@@ -141,6 +146,7 @@ def refit(
         planned=planned,
         near=np.zeros((0, 2)),
         shifts=shifts,
+        holidays=told.holidays,
     )
     said = roll(state, history, horizon, pool)
     widened = said.plan_widths.applied(said.values)
@@ -196,7 +202,7 @@ def roll(
         raise ForecasterFailed("the stored fit is for another step or horizon; it will be refitted")
     values, peak_ratio = np.full((horizon, len(QUANTILES)), np.nan), np.ones(horizon)
     wanted = reaches(history.step, horizon, apart=len(state.reaches) > 1)
-    told = levelled(history, state.shifts)
+    told = replace(levelled(history, state.shifts), holidays=state.holidays)
     for reach, part in zip(wanted, state.reaches, strict=True):
         hour = history.local_hour(len(history) - 1 + reach.horizon)
         values[reach.covers] = _roll_reach(state, part, told, reach, hour, pool)

@@ -1,7 +1,7 @@
 """What a forecaster may know: demand up to the cutoff, and the civil calendar around it."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,11 +11,20 @@ from prescaler.core.calendar import CivilSlots, civil_slots
 from prescaler.core.series import Series
 
 
+@dataclass(frozen=True)
+class DayOff:
+    """A past public holiday, and how far from its weekday's shape to a Sunday's it went: 0 .. 1."""
+
+    day: date
+    way: float
+
+
 @dataclass(frozen=True, eq=False)
 class History:
     """Demand on its grid with the civil slots of the past and of the next `ahead` points.
 
-    series: N points; calendar: slots of N + ahead points from the same start.
+    series: N points; calendar: slots of N + ahead points from the same start; holidays: what is
+    remembered of earlier ones, also of those before its start.
     """
 
     series: Series
@@ -23,6 +32,7 @@ class History:
     country: str | None
     calendar: CivilSlots
     ahead: int
+    holidays: tuple[DayOff, ...] = ()
 
     @classmethod
     def of(
@@ -41,7 +51,7 @@ class History:
             self.series.start, self.series.start + points * self.series.step
         )
         ahead = self.ahead + len(self) - points
-        return History(series, self.zone, self.country, self.calendar, ahead)
+        return replace(self, series=series, ahead=ahead)
 
     @property
     def demand(self) -> FloatArray:

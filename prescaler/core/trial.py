@@ -20,7 +20,7 @@ from prescaler.core.correction import (
 from prescaler.core.correction_prior import PRIOR, CorrectionPrior
 from prescaler.core.curves import draw, fit_pool, on_scale
 from prescaler.core.day_table import day_table
-from prescaler.core.days_off import without_days_off
+from prescaler.core.days_off import days_off
 from prescaler.core.errors import ForecasterFailed
 from prescaler.core.forecasters import Forecaster, Parameters
 from prescaler.core.history import History
@@ -105,9 +105,9 @@ def prepare(
     """
     points, step = len(history), history.step
     table = day_table(history, scale, reach.furthest, reach.gap)
-    table = without_days_off(table, history.country)
-    able, parameters = fit_pool(pool, table)
-    logs = draw(able, parameters, table, history, slice(0, points + reach.furthest))
+    days = days_off(table, history)
+    able, parameters = fit_pool(pool, days.calm)
+    logs = draw(able, parameters, days, history, slice(0, points + reach.furthest))
     bases = _bases(logs, scale, reach)
     residuals = _residuals(bases[:, :points], history.demand, scale, reach, None)
     origins = _origins(history, reach)
@@ -184,10 +184,9 @@ def predict(
     if len(able) != len(learnt.pool):
         raise ForecasterFailed("a stored fit names forecasters that this release does not have")
     first = max(0, points - 1 - _REACH_BACK // history.step)
-    table = day_table(history, scale, reach.covers.stop, reach.gap)
-    table = without_days_off(table, history.country)
+    days = days_off(day_table(history, scale, reach.covers.stop, reach.gap), history)
     near = slice(first, points + reach.covers.stop)
-    logs = draw(able, learnt.parameters, table, history, near)
+    logs = draw(able, learnt.parameters, days, history, near)
     bases, known = _bases(logs, scale, reach), points - first
     residuals = _residuals(bases[:, :known], history.demand[first:], scale, reach, learnt.spread)
     now = newest_means(residuals, windows_in_steps(history.step))

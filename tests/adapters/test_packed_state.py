@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from prescaler.adapters.packed_state import pack_state, unpack_state
 from prescaler.core.engine import ModelState, refit, roll
 from prescaler.core.errors import StoreDamaged
-from prescaler.core.history import History
+from prescaler.core.history import DayOff, History
 from prescaler.core.level_shift import LevelShift
 from tests.support.builders import MINUTE, MONDAY, PARIS, daily_demand, series
 
@@ -74,6 +74,15 @@ def test_the_crowds_that_were_known_come_back_to_the_last_bit() -> None:
     state = replace(STATE, without=2**56 - 3)
 
     assert unpack_state(pack_state(state)).without == 2**56 - 3
+
+
+def test_remembered_holidays_come_back_and_a_release_before_them_had_none() -> None:
+    state = replace(STATE, holidays=(DayOff(date(2025, 12, 25), 1 / 3),))
+
+    assert unpack_state(pack_state(state)).holidays == state.holidays
+    assert unpack_state(rewritten(holidays=[])).holidays == ()
+    with pytest.raises(StoreDamaged):
+        unpack_state(rewritten(holidays=[["yesterday", 1.0]]))
 
 
 def test_level_shifts_come_back_and_a_release_before_them_had_none() -> None:

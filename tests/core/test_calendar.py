@@ -11,6 +11,7 @@ from prescaler.core.calendar import (
     Window,
     civil_slots,
     cut_out,
+    holiday_name,
     is_day_off,
     is_holiday,
     window_intervals,
@@ -174,3 +175,12 @@ def test_a_country_without_tables_is_refused(country: str) -> None:
         is_day_off(date(2026, 7, 14), country)
     with pytest.raises(UnknownCountry, match="ISO 3166"):
         is_holiday(date(2026, 7, 14), country)
+
+
+def test_a_holiday_has_one_name_in_every_year_and_other_days_none() -> None:
+    observed = date(2021, 12, 24)  # the 25th was a Saturday
+
+    assert holiday_name(observed, "US") == holiday_name(date(2024, 12, 25), "US") == "Christmas Day"
+    assert holiday_name(date(2024, 12, 24), "US") == ""
+    with pytest.raises(UnknownCountry):
+        holiday_name(observed, "XX")
