@@ -12,12 +12,12 @@ from prescaler.core.durations import format_duration
 from prescaler.core.instants import format_instant, from_epoch
 from prescaler.core.replay.advice import Advice, Judged, frontier
 from prescaler.core.replay.arms import Played
-from prescaler.core.replay.bootstrap import Interval
 from prescaler.core.replay.bound import LEVEL
 from prescaler.core.replay.curves import drawing_step, dropped_at, stamps_of, thinned
 from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Setting
 from prescaler.core.replay.measures import EVENT, ORDINARY, Measures
 from prescaler.core.replay.objects import Place, changes, object_for, settings_for
+from prescaler.core.replay.paired import Interval
 from prescaler.core.replay.scaling import TICK, Scaling
 from prescaler.core.replay.words import advice_words, sleep_words, told
 from prescaler.core.scaledobject import default_variant

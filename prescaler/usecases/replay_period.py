@@ -16,10 +16,10 @@ from prescaler.core.planned import Occurrence
 from prescaler.core.policy import LeadTime, PolicyType, ScalingPolicy
 from prescaler.core.replay.advice import Advice, advise
 from prescaler.core.replay.arms import Played, multiplier, play
-from prescaler.core.replay.bootstrap import Interval, relative_change
 from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Ground, Setting
 from prescaler.core.replay.load import AFTER_EVENT, BEFORE_EVENT, lay_out
 from prescaler.core.replay.measures import Prices
+from prescaler.core.replay.paired import Interval, relative_change
 from prescaler.core.replay.promise import Promise
 from prescaler.core.replay.scaling import TICK, Behavior, Delays, Direction, Scaling, Sleep
 from prescaler.core.replay.track import Said, declared_floors, track
@@ -470,10 +470,9 @@ def sweep_settings(subject: Subject, wish: Wish, arms: Sequence[Arm]) -> list[Se
 
 def compare(one: Played, present: Played) -> Compared:
     """Beside the present configuration, by the same days."""
-    seed = 0
     return Compared(
-        relative_change(one.tally.row("dropped"), present.tally.row("dropped"), seed=seed),
-        relative_change(one.tally.row("pods"), present.tally.row("pods"), seed=seed),
+        relative_change(one.tally.row("dropped"), present.tally.row("dropped")),
+        relative_change(one.tally.row("pods"), present.tally.row("pods")),
     )
 
 

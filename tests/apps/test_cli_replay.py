@@ -290,6 +290,13 @@ def test_the_report_has_curves_with_holes_and_a_frontier() -> None:
     assert "+10.0 % (-10.0 to +20.0)" in html
 
 
+def test_the_report_says_that_days_were_too_few_for_an_interval() -> None:
+    short = told()
+    short["arms"][0]["against_present"]["pod_hours"].update(low=None, high=None)
+
+    assert "+10.0 % (too few days for an interval)" in page(short)
+
+
 def sleeping() -> dict[str, Any]:
     found: dict[str, Any] = kept()["result"]
     found["assumptions"]["sleep"] = {

@@ -143,7 +143,10 @@ def _arm_row(row: Found, *, events: bool, sleeps: bool) -> list[str]:
 def _change_of(change: Found) -> str:
     if change["change"] is None:
         return "-"
-    value, low, high = (100 * change[name] for name in ("change", "low", "high"))
+    value = 100 * change["change"]
+    if change["low"] is None:
+        return f"{value:+.1f} % (too few days for an interval)"
+    low, high = 100 * change["low"], 100 * change["high"]
     return f"{value:+.1f} % ({low:+.1f} to {high:+.1f})"
 
 

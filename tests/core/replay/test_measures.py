@@ -1,5 +1,6 @@
 """Ticks, measures, intervals: every sum against a count by hand."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,7 +8,6 @@ import numpy as np
 import pytest
 
 from prescaler.core.errors import BadParameter, TooLittleHistory
-from prescaler.core.replay.bootstrap import relative_change
 from prescaler.core.replay.curves import drawing_step, dropped_at, stamps_of, thinned
 from prescaler.core.replay.load import lay_out, usual_capacity
 from prescaler.core.replay.measures import (
@@ -20,6 +20,7 @@ from prescaler.core.replay.measures import (
     needed_pods,
     tally,
 )
+from prescaler.core.replay.paired import Interval, relative_change
 from prescaler.core.replay.promise import Promise
 from prescaler.core.replay.scaling import Outcome
 from prescaler.core.series import Series, coarsen
@@ -174,8 +175,8 @@ def test_an_event_outside_of_the_period_has_no_readiness() -> None:
 
 def test_a_change_by_the_same_days() -> None:
     theirs = np.random.default_rng(1).random(28) + 1
-    found = relative_change(theirs * 0.8, theirs, seed=1)
-    loose = relative_change(np.random.default_rng(2).random(28), theirs, seed=1)
+    found = relative_change(theirs * 0.8, theirs)
+    loose = relative_change(np.random.default_rng(2).random(28), theirs)
 
     assert found.value == pytest.approx(-0.2)
     assert found.low == pytest.approx(-0.2)
@@ -184,10 +185,51 @@ def test_a_change_by_the_same_days() -> None:
     assert loose.high is not None
     assert loose.value is not None
     assert loose.low < loose.value < loose.high
-    assert relative_change(theirs, theirs * 0, seed=1).value is None
+    assert relative_change(theirs, theirs * 0).value is None
+
+
+def test_no_interval_rather_than_a_wrong_one() -> None:
+    theirs = np.random.default_rng(1).random(14) + 1
     rare = np.zeros(28)
     rare[3] = 1.0
-    assert relative_change(rare / 2, rare, seed=1).high == pytest.approx(-0.5)
+
+    assert relative_change(theirs / 2, theirs).low == pytest.approx(-0.5)
+    assert relative_change(theirs[1:] / 2, theirs[1:]) == Interval(pytest.approx(-0.5), None, None)
+    assert relative_change(rare / 2, rare) == Interval(-0.5, None, None), (
+        "most groups have nothing to compare with"
+    )
+
+
+def test_nothing_falls_by_more_than_all_of_it() -> None:
+    theirs = np.ones(14)
+    ours = np.where(np.arange(14) < 4, 0.5, 0.0)
+
+    found = relative_change(ours, theirs)
+
+    assert found.low == -1.0
+    assert found.high is not None
+    assert found.high > -0.8
+
+
+@pytest.mark.parametrize(
+    ("days", "depends", "least"), [(14, 0.0, 0.92), (14, 0.5, 0.87), (60, 0.5, 0.90)]
+)
+def test_the_interval_holds_the_truth_nearly_as_often_as_it_says(
+    days: int, depends: float, least: float
+) -> None:
+    """1000 cases; each day takes `depends` of its deviation from the day before."""
+    rng = np.random.default_rng(3)
+    noise = rng.standard_normal((1000, days + 40))
+    for day in range(1, days + 40):
+        noise[:, day] = depends * noise[:, day - 1] + math.sqrt(1 - depends**2) * noise[:, day]
+    theirs = 100 * (1 + 0.15 * rng.standard_normal((1000, days)).clip(-3, 3))
+    ours = 0.9 * theirs + 10 * noise[:, 40:]
+
+    found = [relative_change(one, other) for one, other in zip(ours, theirs, strict=True)]
+    held = [x.low <= -0.1 <= x.high for x in found if x.low is not None and x.high is not None]
+
+    assert len(held) == 1000
+    assert least < np.mean(held) < 0.975
 
 
 def test_a_run_is_drawn_with_at_most_2000_points() -> None:
