@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +18,15 @@ class MemoryJobs:
     def __init__(self) -> None:
         self._jobs: dict[UUID, Job] = {}
         self._parts: dict[UUID, dict[str, bytes]] = {}
+        self._lock = Lock()
 
-    def create(self, job: Job) -> None:
-        """Store a new job."""
-        self._jobs.setdefault(job.id, job)
+    def create(self, job: Job, most: int | None = None) -> bool:
+        """Store a new job, unless too many wait."""
+        with self._lock:
+            if most is not None and len(self.unfinished(job.kind)) >= most:
+                return False
+            self._jobs.setdefault(job.id, job)
+        return True
 
     def get(self, job: UUID) -> Job | None:
         """The job of an id."""

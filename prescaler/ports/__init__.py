@@ -295,8 +295,12 @@ class DecisionStore(Protocol):
 class JobStore(Protocol):
     """Long work: what was asked for, how far it is, what came of it."""
 
-    def create(self, job: Job) -> None:
-        """Store a new job; one with an id that is already there is left as it is."""
+    def create(self, job: Job, most: int | None = None) -> bool:
+        """Store a new job; one with an id that is already there is left as it is.
+
+        most: False, and nothing stored, where so many of its kind wait or run already; two at once
+        cannot pass it together.
+        """
         ...
 
     def get(self, job: UUID) -> Job | None:

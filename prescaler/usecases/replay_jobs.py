@@ -74,11 +74,9 @@ def ask(jobs: JobStore, workload: str, wish: Wish, author: str, now: datetime) -
     """
     if wish.until is not None and wish.until > now:
         raise BadParameter(f"until {format_instant(wish.until)} lies in the future")
-    waiting = jobs.unfinished(JobKind.REPLAY)
-    if len(waiting) >= MOST_WAITING:
-        raise BadParameter(f"{len(waiting)} replays wait or run already; cancel some first")
     job = Job(uuid4(), JobKind.REPLAY, workload, author, now, now, plain_wish(wish))
-    jobs.create(job)
+    if not jobs.create(job, MOST_WAITING):
+        raise BadParameter(f"{MOST_WAITING} replays wait or run already; cancel some first")
     return job
 
 

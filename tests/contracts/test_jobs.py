@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 from uuid import UUID, uuid4
 
 import pytest
@@ -101,6 +102,27 @@ def test_the_limit_of_the_queue_counts_replays_behind_many_newer_ones(
         ask(stores.jobs, "web", WISH, "ada", now)
     stores.jobs.cancel(UUID(int=1), now)
     assert ask(stores.jobs, "web", WISH, "ada", now).subject == "web"
+
+
+def test_many_at_once_do_not_pass_the_limit_of_the_queue_together(stores: AllStores) -> None:
+    for number in range(1, MOST_WAITING):
+        stores.jobs.create(asked(number, kind=JobKind.REPLAY))
+    crowd, now = 6, MONDAY + 1000 * SECOND
+    together = Barrier(crowd)
+
+    def one(number: int) -> bool:
+        together.wait()
+        try:
+            ask(stores.jobs, "web", WISH, f"person {number}", now)
+        except BadParameter:
+            return False
+        return True
+
+    with ThreadPoolExecutor(crowd) as pool:
+        taken = list(pool.map(one, range(crowd)))
+
+    assert sum(taken) == 1
+    assert len(stores.jobs.unfinished(JobKind.REPLAY)) == MOST_WAITING
 
 
 def test_only_one_owner_runs_a_job(stores: AllStores) -> None:

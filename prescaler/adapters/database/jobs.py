@@ -24,11 +24,16 @@ class DatabaseJobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, job: Job) -> None:
-        """Store a new job; one with an id that is already there is left as it is."""
+    def create(self, job: Job, most: int | None = None) -> bool:
+        """Store a new job, unless too many wait; one that is already there is left as it is."""
         with self._database.write() as connection:
+            if most is not None:
+                self._database.alone(connection, f"jobs of kind {job.kind.value}")
+                if connection.execute(_count_unfinished(job.kind)).scalar_one() >= most:
+                    return False
             query = insert_on(connection, t.job).values(**_row(job))
             connection.execute(query.on_conflict_do_nothing(index_elements=["id"]))
+        return True
 
     def get(self, job: UUID) -> Job | None:
         """The job of an id, with its result."""
@@ -50,8 +55,7 @@ class DatabaseJobs:
 
     def unfinished(self, kind: JobKind) -> Sequence[Job]:
         """All that wait or run, the oldest first."""
-        final = [state.value for state in JobState if state.final]
-        query = _without_results().where(t.job.c.kind == kind.value, t.job.c.state.not_in(final))
+        query = _without_results().where(_unfinished(kind))
         with self._database.read() as connection:
             found = connection.execute(query.order_by(t.job.c.created_at, t.job.c.id))
             return [_job(row) for row in found]
@@ -172,6 +176,15 @@ class DatabaseJobs:
             state = "is gone" if found is None else f"is {found.state.value} under {found.owner}"
             raise ChangedMeanwhile(f"the job {job} {state}; {owner} must not go on with it")
         return found
+
+
+def _unfinished(kind: JobKind) -> sa.ColumnElement[bool]:
+    final = [state.value for state in JobState if state.final]
+    return sa.and_(t.job.c.kind == kind.value, t.job.c.state.not_in(final))
+
+
+def _count_unfinished(kind: JobKind) -> sa.Select[int]:
+    return sa.select(sa.func.count()).select_from(t.job).where(_unfinished(kind))
 
 
 def _without_results() -> sa.Select[Any]:
