@@ -176,6 +176,10 @@ class ScaleTargetSection(Section):
         parse_duration("5m"),
         description="cooldownPeriod; counts only where it may sleep at 0 pods",
     )
+    wake_at: NotNegative = Field(
+        0.1,
+        description="pods that a plan must be above to wake it from 0; with unit pods any does",
+    )
 
 
 class DemandSection(Section):

@@ -56,6 +56,12 @@ def default_variant(workload: Workload) -> Variant:
     return Variant.TWO_TRIGGERS if workload.scale_target.sleeps else Variant.FORMULA
 
 
+def activation_pods(workload: Workload) -> float:
+    """Pods that a plan must be above to wake it; in whole pods every plan is at least one."""
+    asked = workload.scale_target.sleeps and workload.policy.capacity.unit is Unit.LOAD
+    return workload.scale_target.wake_at if asked else 0.0
+
+
 def formula(workload: Workload, variant: Variant) -> str:
     """The formula of `scalingModifiers`, with the reactive side in our target's units."""
     reactive = _reactive_term(workload)
@@ -225,11 +231,18 @@ def _predicted(workload: Workload, variant: Variant, public_url: str) -> dict[st
             "url": f"{public_url.rstrip('/')}/api/v1/workloads/{workload.name}/metric?{unit}",
             "valueLocation": "value",
             "targetValue": target,
+            **_activation(workload),
             "authMode": "apiKey",
         },
         "authenticationRef": {"name": "prescaler"},
     }
     return _named(trigger, variant)
+
+
+def _activation(workload: Workload) -> dict[str, str]:
+    """Above what our value wakes a workload that sleeps; KEDA's own 0 would keep it awake."""
+    load = activation_pods(workload) * workload.policy.capacity.target
+    return {"activationTargetValue": _number(load)} if load > 0 else {}
 
 
 def _reactive(

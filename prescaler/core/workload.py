@@ -20,7 +20,8 @@ class ScaleTarget:
     """What KEDA scales, and the bounds that the HPA enforces. api_version: None = apps/v1.
 
     idle_pods: KEDA's idleReplicaCount, None or 0. cooldown: how long no trigger may be active
-    before a workload that sleeps goes to 0 pods.
+    before a workload that sleeps goes to 0 pods. wake_at: pods that a plan must be above to be
+    active: forecasts of nights without demand are seldom exactly 0.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class ScaleTarget:
     api_version: str | None = None
     idle_pods: int | None = None
     cooldown: timedelta = timedelta(minutes=5)
+    wake_at: float = 0.1
 
     @property
     def floor(self) -> int:

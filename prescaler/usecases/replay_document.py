@@ -99,6 +99,7 @@ def _sleep(scaling: Scaling) -> dict[str, Any] | None:
         "polling_seconds": scaling.sleep.polling.total_seconds(),
         "cooldown_seconds": scaling.sleep.cooldown.total_seconds(),
         "wakes_to": scaling.least,
+        "wake_at": scaling.sleep.wake_at,
     }
 
 
@@ -210,10 +211,11 @@ def _advice(replay: Replay, place: Place) -> dict[str, Any] | None:
 
 def _sleep_words(replay: Replay, advice: Advice) -> list[str]:
     """Only where the workload may sleep at 0 pods."""
-    if replay.ground.scaling.sleep is None or advice.best is None:
+    sleep = replay.ground.scaling.sleep
+    if sleep is None or advice.best is None:
         return []
-    best = advice.best.setting
-    return sleep_words(replay.present, next(one for one in replay.sweep if one.setting == best))
+    best = next(one for one in replay.sweep if one.setting == advice.best.setting)
+    return sleep_words(replay.present, best, sleep.wake_at)
 
 
 def _way(replay: Replay, advice: Advice, place: Place) -> dict[str, Any] | None:

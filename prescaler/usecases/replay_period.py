@@ -24,7 +24,7 @@ from prescaler.core.replay.promise import Promise
 from prescaler.core.replay.scaling import TICK, Behavior, Delays, Direction, Scaling, Sleep
 from prescaler.core.replay.track import Said, declared_floors, track
 from prescaler.core.replay.words import Otherwise
-from prescaler.core.scaledobject import Variant, default_variant
+from prescaler.core.scaledobject import Variant, activation_pods, default_variant
 from prescaler.core.series import Series, coarsen
 from prescaler.core.workload import Workload
 from prescaler.usecases.replay_walk import KeptWalks, NothingKept, stretches, walk_all
@@ -279,11 +279,18 @@ def scaling_of(workload: Workload) -> Scaling:
     return Scaling(
         least=max(1, target.min_pods),
         most=target.max_pods,
-        sleep=Sleep(lead.polling, target.cooldown) if target.sleeps else None,
+        sleep=_sleep(workload),
         tolerance=lead.tolerance,
         behavior=behavior,
         sync=lead.sync,
     )
+
+
+def _sleep(workload: Workload) -> Sleep | None:
+    lead, target = workload.policy.lead_time, workload.scale_target
+    if not target.sleeps:
+        return None
+    return Sleep(lead.polling, target.cooldown, activation_pods(workload))
 
 
 def delays_of(lead: LeadTime) -> Delays:

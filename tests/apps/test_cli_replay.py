@@ -300,7 +300,7 @@ def test_the_report_says_that_days_were_too_few_for_an_interval() -> None:
 def sleeping() -> dict[str, Any]:
     found: dict[str, Any] = kept()["result"]
     found["assumptions"]["sleep"] = {
-        "polling_seconds": 30.0, "cooldown_seconds": 300.0, "wakes_to": 1,
+        "polling_seconds": 30.0, "cooldown_seconds": 300.0, "wakes_to": 1, "wake_at": 0.1,
     }  # fmt: skip
     for row in found["arms"]:
         row["asleep"] = 0.375
@@ -319,7 +319,7 @@ def test_of_a_workload_that_may_sleep_the_time_at_0_pods_is_shown(
     assert "37.5" in said
     assert "<th>asleep</th>" in html
     assert "37.5 %" in html
-    assert "polling seconds 30.0, cooldown seconds 300.0, wakes to 1" in html
+    assert "polling seconds 30.0, cooldown seconds 300.0, wakes to 1, wake at 0.1" in html
     awake = page(kept()["result"])
     assert "<th>asleep</th>" not in awake
     assert "None" not in awake

@@ -127,7 +127,7 @@ def test_a_result_without_advice_is_read_too(reader: Served) -> None:
 
 def test_of_a_workload_that_may_sleep_the_time_at_0_pods_is_shown(reader: Served) -> None:
     result = kept()["result"]
-    sleep = {"polling_seconds": 30.0, "cooldown_seconds": 300.0, "wakes_to": 1}
+    sleep = {"polling_seconds": 30.0, "cooldown_seconds": 300.0, "wakes_to": 1, "wake_at": 0.1}
     assumptions = {**result["assumptions"], "sleep": sleep}
     arms = [{**row, "asleep": 0.375} for row in result["arms"]]
     jobs = reader.stores.jobs
@@ -136,6 +136,7 @@ def test_of_a_workload_that_may_sleep_the_time_at_0_pods_is_shown(reader: Served
     assert html.count("Asleep") == 1
     assert "38" in html
     assert "takes it to 0 pods 300" in html
+    assert "a plan above 0.1" in html
     assert "Asleep" not in text(reader, f"/replays/{stored(jobs, 'web', NOW)}")
 
 

@@ -72,6 +72,7 @@ BREAKS: list[tuple[Place, Any, str]] = [
     (("workloads", 0, "lead_time", "sync"), "0s", "lead_time.sync: must be at least 1s"),
     (("workloads", 0, "lead_time", "polling"), "0s", "lead_time.polling: must be at least 1s"),
     (("workloads", 0, "scale_target", "cooldown"), "-5m", "cooldown: '-5m' is not a duration"),
+    (("workloads", 0, "scale_target", "wake_at"), -0.1, "scale_target.wake_at: "),
     (("workloads", 0, "scale_target", "idle_pods"), 1, "scale_target.idle_pods: "),
     (("workloads", 0, "lead_time", "pod_start", "p50"), "2m", "pod_start.p50: the median is"),
     (("workloads", 0, "windows", 0, "start"), "25:00", "windows[0].start: '25:00' is no time"),

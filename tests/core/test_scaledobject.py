@@ -130,6 +130,24 @@ def test_a_workload_that_sleeps_says_when_and_how_often_keda_looks() -> None:
     assert not {"pollingInterval", "cooldownPeriod", "idleReplicaCount"} & set(awake)
 
 
+@pytest.mark.parametrize(
+    ("wake_at", "in_pods", "asleep", "written"),
+    [(0.1, False, True, "8"), (0.25, False, True, "20"), (0.0, False, True, None),
+     (0.1, True, True, None), (0.1, False, False, None)],
+)  # fmt: skip
+def test_a_plan_of_next_to_nothing_wakes_nobody(
+    wake_at: float, in_pods: bool, asleep: bool, written: str | None
+) -> None:
+    target = replace(SLEEPER.scale_target, wake_at=wake_at, min_pods=0 if asleep else 1)
+    found = workload(**({"policy": IN_PODS} if in_pods else {}))
+    triggers = printed(replace(found, scale_target=target), Variant.TWO_TRIGGERS)["spec"][
+        "triggers"
+    ]
+
+    assert triggers[0]["metadata"].get("activationTargetValue") == written
+    assert "activationThreshold" not in triggers[1]["metadata"]
+
+
 def test_a_name_that_kubernetes_would_refuse_is_refused() -> None:
     long = replace(workload(), scale_target=ScaleTarget("Deployment", "w" * 55, "prod", 1, 10))
     with pytest.raises(BadParameter, match="longer than 54"):

@@ -13,7 +13,7 @@ import pytest
 
 from prescaler.core.errors import BadParameter
 from prescaler.core.planned import EventState, PlannedEvent
-from prescaler.core.policy import Mode, PolicyType, ScalingPolicy, StartTime
+from prescaler.core.policy import Mode, PolicyType, ScalingPolicy, StartTime, Unit
 from prescaler.core.replay.ground import Arm, Setting
 from prescaler.core.replay.promise import Promise
 from prescaler.core.replay.scaling import Sleep
@@ -247,7 +247,11 @@ def test_a_workload_that_may_sleep_is_played_with_keda() -> None:
 
     assert scaling_of(plain).sleep is None
     assert (sleeper.least, idle.least) == (1, 3)
-    assert sleeper.sleep == idle.sleep == Sleep(timedelta(seconds=30), timedelta(minutes=2))
+    assert sleeper.sleep == idle.sleep == Sleep(timedelta(seconds=30), timedelta(minutes=2), 0.1)
+    pods = replace(plain.policy, capacity=replace(plain.policy.capacity, unit=Unit.PODS))
+    whole = scaling_of(replace(plain, scale_target=target, policy=pods)).sleep
+    assert whole is not None
+    assert whole.wake_at == 0
 
 
 def test_a_result_says_what_0_pods_mean() -> None:
@@ -262,7 +266,7 @@ def test_a_result_says_what_0_pods_mean() -> None:
 
     assert told["assumptions"]["pods"]["least"] == 0
     assert told["assumptions"]["sleep"] == {
-        "polling_seconds": 30, "cooldown_seconds": 300, "wakes_to": 1,
+        "polling_seconds": 30, "cooldown_seconds": 300, "wakes_to": 1, "wake_at": 0.0,
     }  # fmt: skip
     assert 0.4 < told["present"]["asleep"] < 11 / 24
     assert told["present"]["woken"] == 7

@@ -168,7 +168,9 @@ def _predicted(setting: Setting, ground: Ground) -> Metric:
         served[first:last] = 0.0 if ground.scaling.sleep is None else math.nan
     if ground.formula:
         served = np.where(np.isnan(ground.load.signal), np.nan, served)
-    return Metric(served, policy.target, landed=ground.counted)
+    sleep = ground.scaling.sleep
+    activation = 0.0 if sleep is None else sleep.wake_at * policy.target
+    return Metric(served, policy.target, landed=ground.counted, activation=activation)
 
 
 def _oracle(setting: Setting, ground: Ground) -> Metric:

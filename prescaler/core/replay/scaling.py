@@ -76,12 +76,13 @@ class Behavior:
 class Sleep:
     """How KEDA takes a workload to 0 pods and back (minReplicaCount 0, or idleReplicaCount 0).
 
-    polling: pollingInterval. cooldown: how long nothing must have been active. composite: one
-    formula over all triggers.
+    polling: pollingInterval. cooldown: how long nothing must have been active. wake_at: pods that
+    a plan must be above to be active. composite: one formula over all triggers.
     """
 
     polling: timedelta = timedelta(seconds=30)
     cooldown: timedelta = timedelta(minutes=5)
+    wake_at: float = 0.0
     composite: bool = False
 
 

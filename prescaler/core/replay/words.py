@@ -194,8 +194,8 @@ def _frozen(best: Judged, variant: Variant) -> list[str]:
     ]
 
 
-def sleep_words(present: Played, best: Played) -> list[str]:
-    """What 0 pods mean for a workload that may sleep."""
+def sleep_words(present: Played, best: Played, wake_at: float) -> list[str]:
+    """What 0 pods mean for a workload that may sleep. wake_at: pods a plan must be above."""
     found = [
         (
             f"The workload may sleep: as today {_asleep(present)}, as named here {_asleep(best)}. "
@@ -204,7 +204,7 @@ def sleep_words(present: Played, best: Played) -> list[str]:
         )
     ]
     if best.setting.arm in FORECAST_ARMS:
-        found.append("Any plan above 0 wakes it, and keeps it awake.")
+        found.append(f"A plan above {wake_at:g} pods wakes it, and keeps it awake.")
     return found
 
 

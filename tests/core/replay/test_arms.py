@@ -268,3 +268,15 @@ def test_a_dead_trigger_keeps_awake_what_may_sleep_and_only_that() -> None:
     assert play(setting, there, [1]).asleep == 0
     awake = replace(there, scaling=Scaling())
     assert set(metrics_of(setting, awake)[0].values[:20]) == {0.0}
+
+
+def test_a_plan_must_be_above_a_share_of_a_pod_to_wake() -> None:
+    there = nightly()
+    careful = replace(there, scaling=Scaling(sleep=Sleep(wake_at=9.5)))
+    setting = Setting(Arm.PLAIN, 0.7)
+
+    assert metrics_of(setting, there)[0].activation == 0
+    assert metrics_of(setting, careful)[0].activation == pytest.approx(9.5 * 70)
+    assert metrics_of(setting, careful)[1].activation == 0
+    assert play(setting, there, [1]).asleep == 0
+    assert play(setting, careful, [1]).asleep > 0.4
