@@ -62,6 +62,9 @@ class Lasting:
             same = np.logical_and.accumulate((side == side[:, :1]) & (back >= 0), axis=1)
             kept = same[:, least - 1]
             curve, origin, index, same = curve[kept], origin[kept], index[kept], same[kept]
+        if least * step <= _LEAST:
+            curve, pair = _with_the_rest(curve, origin, len(residuals.raw))
+            origin, index, same = origin[pair], index[pair], same[pair]
         taken = same[:, : max(least, _HOUR // step)]
         values = residuals.raw[curve[:, None], index[:, : taken.shape[1]]]
         level = np.where(taken, values, 0.0).sum(axis=1) / taken.sum(axis=1)
@@ -86,3 +89,18 @@ def _fresh(known: IntArray, last: IntArray, ends: IntArray, least: int) -> IntAr
     early = np.flatnonzero(last >= least - 1)
     first = known[last[early] - least + 1]
     return np.asarray(early[ends[early] - first < 2 * least])
+
+
+def _with_the_rest(curve: IntArray, origin: IntArray, curves: int) -> tuple[IntArray, IntArray]:
+    """[K'] all curves where most have something that lasts, and the pair [K] whose time they share.
+
+    A flat curve is always far off and would lag behind a jump that the others have seen. On steps
+    of which a quarter of an hour does not hold three it would be wrong: the day has moved on.
+    """
+    seen, first, count = np.unique(origin, return_index=True, return_counts=True)
+    most = 2 * count > curves
+    found = np.zeros((int(most.sum()), curves), dtype=bool)
+    here = np.isin(origin, seen[most])
+    found[np.searchsorted(seen[most], origin[here]), curve[here]] = True
+    row, more = np.nonzero(~found)
+    return np.append(curve, more), np.append(np.arange(len(curve)), first[most][row])

@@ -76,6 +76,28 @@ def test_it_is_looked_back_for_a_day_at_most() -> None:
     assert found.points.tolist() == [DAY]
 
 
+@pytest.mark.parametrize(("step", "curves"), [(STEP, [0, 1, 2, 3]), (HOUR, [0, 1, 2])])
+def test_what_most_curves_see_holds_for_the_rest_on_fine_steps(
+    step: timedelta, curves: list[int]
+) -> None:
+    values = np.tile(np.r_[np.zeros(20), np.full(4, 9.0)], (4, 1))
+    values[3] = np.r_[np.zeros(20), [4.0, 5.0, 6.0, 5.0]]  # usual for this one
+
+    found = Lasting.of(residuals(values), np.array([10, 23]), step)
+
+    assert sorted(found.curve.tolist()) == curves
+    assert found.origin.tolist() == [1] * len(curves)
+    assert found.points.tolist() == [4] * len(curves)
+    assert found.level[found.curve == 3].tolist() == [5.0] * (len(curves) - 3)
+
+
+def test_what_half_of_the_curves_see_is_theirs_alone() -> None:
+    values = np.zeros((4, 24))
+    values[:2, 20:] = 9.0
+
+    assert Lasting.of(residuals(values), np.array([23]), STEP).curve.tolist() == [0, 1]
+
+
 def lasting(level: float, points: IntArray) -> Lasting:
     none = np.zeros(len(points), dtype=np.int64)
     return Lasting(none, np.arange(len(points)), np.full(len(points), level), points, 12.0)
