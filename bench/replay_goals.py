@@ -64,7 +64,7 @@ def _first_day_declared(case: Case, factor: float) -> Case:
 
 
 def calendar_settings() -> list[Setting]:
-    """Quantiles, shared targets, holds, and reactive terms with a target of their own."""
+    """Quantiles, shared targets, holds, reactive terms with a target of their own, and growth."""
     utilisations = (0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
     found = [
         Setting(Arm.CALENDAR, u, q, hold)
@@ -73,7 +73,14 @@ def calendar_settings() -> list[Setting]:
         for hold in (timedelta(0), None)
     ]
     apart = [Setting(Arm.CALENDAR, u, q, None, 1.0) for q in (0.5, 0.75) for u in utilisations[:-1]]
-    return [*found, *apart]
+    growth = [
+        Setting(Arm.CALENDAR, u, q, hold, growth=True)
+        for q in (0.5, 0.75)
+        for u in FINE
+        if u >= 0.6
+        for hold in (timedelta(0), timedelta(minutes=2), None)
+    ]
+    return [*found, *apart, *growth]
 
 
 def _halves(case: Case) -> tuple[slice, slice]:

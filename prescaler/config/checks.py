@@ -16,7 +16,7 @@ from prescaler.config.partial import Complaint, answered
 from prescaler.config.yaml_file import KeyPath
 from prescaler.core.calendar import is_holiday
 from prescaler.core.errors import UnknownCountry
-from prescaler.core.policy import Unit
+from prescaler.core.policy import ActsAs, Unit
 
 _DAY: Final = timedelta(days=1)
 _SOME_DAY: Final = date(2026, 1, 1)
@@ -32,7 +32,7 @@ def workload_problems(section: WorkloadSection, sources: set[str] | None) -> Ite
     yield from answered(_sources, section, sources)
     for rule in (_grid, _late, _horizon, _history, _cadence, _country, _capacity):
         yield from answered(rule, section)
-    for rule in (_bounds, _policy_bounds, _floor, _windows):
+    for rule in (_bounds, _policy_bounds, _floor, _windows, _acts_as):
         yield from answered(rule, section)
     yield from answered(_starts, section)
     yield from answered(_counted_where, section, sources)
@@ -53,6 +53,15 @@ def _counted_where(section: WorkloadSection, sources: set[str] | None) -> Iterat
         yield ("pods", "source"), f"no source {source!r} under prometheus ({known})"
     if section.pods.query is not None and source is None and len(section.demand.source) > 1:
         yield ("pods", "source"), "say which of the demand's sources counts the pods"
+
+
+def _acts_as(section: WorkloadSection) -> Iterator[Complaint]:
+    target = section.scale_target
+    if section.policy.acts_as is ActsAs.GROWTH and 0 in {target.min_pods, target.idle_pods}:
+        yield (
+            ("policy", "acts_as"),
+            "growth needs a formula: not for a workload that sleeps at 0 pods",
+        )
 
 
 def _counted(section: WorkloadSection) -> Iterator[Complaint]:

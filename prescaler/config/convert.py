@@ -81,6 +81,7 @@ def _policy(section: WorkloadSection, settings: ForecastSettings) -> Policy:
         capacity=to_capacity(section.capacity),
         lead_time=_lead_time(section.lead_time),
         timezone=settings.timezone,
+        acts_as=asked.acts_as,
     )
 
 

@@ -21,7 +21,7 @@ from prescaler.config.fields import (
     Zone,
 )
 from prescaler.core.durations import parse_duration
-from prescaler.core.policy import Mode, OnUnavailable, PolicyType, Unit
+from prescaler.core.policy import ActsAs, Mode, OnUnavailable, PolicyType, Unit
 
 
 class Scope(StrEnum):
@@ -252,6 +252,10 @@ class PolicySection(Section):
     )
     mode: Annotated[Mode, Field(strict=False)] = Field(
         Mode.SHADOW, description="off, shadow (floors only), capped, active"
+    )
+    acts_as: Annotated[ActsAs, Field(strict=False)] = Field(
+        ActsAs.PLAN,
+        description="plan (loads to be ready for) or growth (live demand is multiplied by KEDA)",
     )
     cap: NotNegative = Field(
         0.5, description="mode capped: at most (1 + cap) x max(naive forecast, last actual)"

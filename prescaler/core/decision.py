@@ -19,6 +19,7 @@ import numpy as np
 from prescaler.core.control import Control, Observed
 from prescaler.core.events import EventEffect
 from prescaler.core.forecast import Basis, Forecast
+from prescaler.core.growth import NO_GROWTH
 from prescaler.core.hpa import pods_for, smallest_reachable
 from prescaler.core.instants import to_epoch
 from prescaler.core.plan import PLAN_STAGES, PlanRow, plan
@@ -96,6 +97,7 @@ class Decision:
 
     value, would_serve, forecast_part, floor_part: load units. would_serve is what mode `active`
     would have served. available is False where policy `on_unavailable: error` asks for a fault.
+    growth: by what live demand is to be multiplied, at least 1. running: pods that run, 0 unknown.
     """
 
     at: datetime
@@ -111,6 +113,8 @@ class Decision:
     stages: tuple[Stage, ...]
     forecast: Forecast | None
     available: bool = True
+    growth: float = NO_GROWTH
+    running: int = 0
 
     @property
     def pods(self) -> int:
@@ -180,13 +184,14 @@ class _Case:
     def decide(self) -> Decision:
         reason = self._silence()
         part, capped = self._forecast_part(reason)
+        growth, slowed = self._growth(reason)
         floor = 0.0 if self.mode is Mode.OFF else self.row.floor
         held = self._held(reason, floor)
         served = self._fall(part if held is None else held, floor, self._manual())
-        would = self._fall(self.row.planned or 0.0, self.row.floor, None)
+        would = self._fall(self._planned or 0.0, self.row.floor, None)
         status = self._status(reason, floor, held)
         if status is Status.ACTIVE:
-            reason = self._remark(capped=capped, cut=served.cut)
+            reason = self._remark(capped=capped or slowed, cut=served.cut)
         return Decision(
             at=self.now,
             value=served.load,
@@ -201,7 +206,21 @@ class _Case:
             stages=tuple(served.stages),
             forecast=self.forecast,
             available=not self._fault(status, reason),
+            growth=growth,
+            running=self._running or 0,
         )
+
+    @property
+    def _planned(self) -> float | None:
+        """The load that the forecast asks for by itself: none where it acts as growth."""
+        return 0.0 if self.policy.grows else self.row.planned
+
+    @property
+    def _running(self) -> int | None:
+        """The pods that run, where that was seen just now."""
+        seen = self.observed.pods_at
+        fresh = seen is not None and _NO_TIME <= self.now - seen < PODS_FRESH
+        return self.observed.running_pods if fresh else None
 
     def _silence(self) -> str | None:
         """Why the forecast part says nothing, None where it takes part."""
@@ -218,13 +237,23 @@ class _Case:
 
     def _forecast_part(self, reason: str | None) -> tuple[float, bool]:
         """The load that the forecast may ask for, and whether the cap cut it."""
-        planned = self.row.planned
+        planned = self._planned
         if reason is not None or planned is None:
             return 0.0, False
         if self.mode is not Mode.CAPPED:
             return planned, False
         limit = (1.0 + self.policy.cap) * max(self.row.naive, self.observed.last_actual or 0.0)
         return min(planned, limit), planned > limit
+
+    def _growth(self, reason: str | None) -> tuple[float, bool]:
+        """By what live demand is multiplied, and whether the cap cut it.
+
+        1 wherever the forecast must be silent, and beside what a person has set.
+        """
+        if reason is not None or self._manual() is not None:
+            return NO_GROWTH, False
+        limit = 1.0 + self.policy.cap if self.mode is Mode.CAPPED else math.inf
+        return min(self.row.growth, limit), self.row.growth > limit
 
     def _held(self, reason: str | None, floor: float) -> float | None:
         """The last valid value, where the policy wants it and it is young enough."""
@@ -250,7 +279,7 @@ class _Case:
         known = self.row.planned is not None
         opened = zip(PLAN_STAGES[:-1], self.row.parts, strict=False)
         water = _Waterfall(part, [Stage(name, x if known else None) for name, x in opened])
-        water.to("mode", part, self.mode.value)
+        water.to("mode", part, self._mode_note())
         water.to("floor", max(part, floor))
         if manual is None:
             water.to("override", water.load)
@@ -261,10 +290,19 @@ class _Case:
         water.to("rounding", self._rounded(water.load))
         return water
 
+    def _mode_note(self) -> str:
+        """The mode, and how far live demand is carried on; in tenths, or each would be logged."""
+        if not self.policy.grows:
+            return self.mode.value
+        if self.mode is Mode.SHADOW:
+            return f"{self.mode.value}; would be live demand x {self.row.growth:.1f}"
+        times, _ = self._growth(self._silence())
+        return f"{self.mode.value}; live demand x {times:.1f}"
+
     def _beyond_tolerance(self, water: _Waterfall) -> None:
         """Land on the smallest size that the HPA can reach, where the running pods are known."""
-        running, seen = self.observed.running_pods, self.observed.pods_at
-        if running is None or seen is None or not _NO_TIME <= self.now - seen < PODS_FRESH:
+        running = self._running
+        if running is None:
             share = 100 * self.policy.lead_time.tolerance.up
             risk = f"running pods unknown: the HPA may ignore a raise of up to {share:g} %"
             water.to("tolerance", water.load, risk if share else "")

@@ -21,6 +21,7 @@ from prescaler.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from prescaler.core.calendar import PodInterval, cut_out, window_intervals
 from prescaler.core.events import EventEffect, event_floors, with_events
 from prescaler.core.forecast import Forecast
+from prescaler.core.growth import NO_GROWTH, growth
 from prescaler.core.hpa import lead_seconds, longest_lead, pods_for_all
 from prescaler.core.instants import from_epoch, to_epoch
 from prescaler.core.policy import Policy
@@ -65,12 +66,14 @@ class Cells(NamedTuple):
 class PlanRow(NamedTuple):
     """The plan at one instant: `PLAN_STAGES`, the naive median over its window, the longest lead.
 
-    The first five parts and naive are NaN where the forecast says nothing.
+    The first five parts and naive are NaN where the forecast says nothing. growth: of live demand,
+    1 unless the policy has the forecast act as that.
     """
 
     parts: tuple[float, ...]
     naive: float
     lead: float
+    growth: float = NO_GROWTH
 
     @property
     def planned(self) -> float | None:
@@ -92,6 +95,7 @@ class PlanCurve:
     parts: [T, 6] `PLAN_STAGES`; NaN in the first five where the forecast says nothing.
     naive: [T] maximum of the naive median over the same window; NaN likewise.
     lead: [T] longest lead in seconds among the cells that are due.
+    growth: [T] of live demand, 1 unless the policy has the forecast act as that.
     """
 
     instants: IntArray
@@ -99,6 +103,7 @@ class PlanCurve:
     parts: FloatArray
     naive: FloatArray
     lead: FloatArray
+    growth: FloatArray
 
     @property
     def covered(self) -> BoolArray:
@@ -107,8 +112,9 @@ class PlanCurve:
 
     def rows(self) -> list[PlanRow]:
         """The same, instant by instant, as plain numbers."""
-        columns = zip(self.parts.tolist(), self.naive.tolist(), self.lead.tolist(), strict=True)
-        return [PlanRow(tuple(parts), naive, lead) for parts, naive, lead in columns]
+        each = (self.parts, self.naive, self.lead, self.growth)
+        columns = zip(*(column.tolist() for column in each), strict=True)
+        return [PlanRow(tuple(parts), *others) for parts, *others in columns]
 
 
 def plan(
@@ -132,6 +138,7 @@ def plan(
     parts = np.full((len(instants), len(PLAN_STAGES)), np.nan)
     parts[:, -1] = floor
     naive, lead = np.full(len(instants), np.nan), np.zeros(len(instants))
+    grown = np.full(len(instants), NO_GROWTH)
     if forecast is not None:
         cells = requirement or require(forecast, events, policy)
         inside = (instants >= cells.starts[0]) & (instants < cells.ends[-1])
@@ -140,7 +147,26 @@ def plan(
         parts[:, 4] = np.where(inside, due_maximum(cells, cells.parts[:, -1], instants), np.nan)
         naive = np.where(inside, due_maximum(cells, cells.naive, instants), np.nan)
         lead = np.where(inside, due_maximum(cells, cells.lead, instants), 0.0)
-    return PlanCurve(instants, np.fmax(parts[:, 4], floor), parts, naive, lead)
+        grown = growth_at(cells, policy, instants)
+    return PlanCurve(instants, np.fmax(parts[:, 4], floor), parts, naive, lead, grown)
+
+
+def growth_at(cells: Requirement, policy: Policy, instants: IntArray) -> FloatArray:
+    """[T] growth of live demand at instants; 1 where the forecast does not act as that.
+
+    Of the load at the policy's quantile with its events, before the peak inside a step.
+    """
+    if not policy.grows:
+        return np.full(len(instants), NO_GROWTH)
+    found = growth(
+        cells.parts[None, :, CELL_STAGES.index("event")],
+        (instants - cells.starts[0])[None],
+        seconds=int(cells.ends[0] - cells.starts[0]),
+        ahead=policy.growth_ahead.total_seconds(),
+        least=policy.target,
+    )[0]
+    inside = (instants >= cells.starts[0]) & (instants < cells.ends[-1])
+    return np.where(inside, found, NO_GROWTH)
 
 
 def require(forecast: Forecast, events: Sequence[EventEffect], policy: Policy) -> Requirement:

@@ -26,6 +26,13 @@ class OnUnavailable(StrEnum):
     ERROR = "error"
 
 
+class ActsAs(StrEnum):
+    """How the forecast takes part: a plan of loads, or the growth of live demand."""
+
+    PLAN = "plan"
+    GROWTH = "growth"
+
+
 class Unit(StrEnum):
     """What the served value counts."""
 
@@ -125,6 +132,7 @@ class Policy:
     looks ahead. cap: how far above the naive forecast mode `capped` may go. min_pods, max_pods:
     floor and ceiling that we serve. scale_min: the pods that the HPA never goes below.
     stale_after: age of the newest observation from which on an answer says `stale_demand`.
+    acts_as: with `growth` the plan is served nowhere; live demand is multiplied instead.
     """
 
     quantile: float
@@ -142,6 +150,17 @@ class Policy:
     lead_time: LeadTime
     timezone: ZoneInfo
     target_override: float | None = None
+    acts_as: ActsAs = ActsAs.PLAN
+
+    @property
+    def grows(self) -> bool:
+        """Whether the forecast acts as growth of live demand."""
+        return self.acts_as is ActsAs.GROWTH
+
+    @property
+    def growth_ahead(self) -> timedelta:
+        """How far growth looks ahead: a sync, a slow pod start, and the hold."""
+        return self.lead_time.sync + self.lead_time.pod_start.p95 + self.hold
 
     @property
     def target(self) -> float:

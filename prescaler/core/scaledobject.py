@@ -21,10 +21,15 @@ _DEFAULT_POLICIES: Final = ((PolicyType.PERCENT, 100, 10), (PolicyType.PODS, 4, 
 and a sync that comes 14.9 s after the last would add nothing under 15 s."""
 
 
+_A_TRIFLE: Final = 0.01
+"""Of a pod, above the edge of the tolerance: more than KEDA's thousandths can lose."""
+
+
 class Variant(StrEnum):
     """How prediction and reality are put together."""
 
     FORMULA = "formula"
+    GROWTH = "growth"
     CARRY_ON = "carry-on"
     TWO_TRIGGERS = "two-triggers"
 
@@ -52,8 +57,15 @@ _PARAMETERS: Final = {
 
 
 def default_variant(workload: Workload) -> Variant:
-    """`formula`; workloads that scale to zero need two triggers."""
-    return Variant.TWO_TRIGGERS if workload.scale_target.sleeps else Variant.FORMULA
+    """`formula`, or `growth` where the forecast acts as that; at zero pods two triggers."""
+    if workload.scale_target.sleeps:
+        return Variant.TWO_TRIGGERS
+    return Variant.GROWTH if workload.policy.grows else Variant.FORMULA
+
+
+def variants_for(workload: Workload) -> list[Variant]:
+    """The variants under which what the policy says would act."""
+    return [one for one in Variant if (one is Variant.GROWTH) is workload.policy.grows]
 
 
 def activation_pods(workload: Workload) -> float:
@@ -69,6 +81,8 @@ def formula(workload: Workload, variant: Variant) -> str:
         nil = " || ".join(f"{name} == nil" for name in _reactive_names(workload))
         carried = "((predicted ?? 0) > 0 ? predicted : nil)"
         return f"{nil} ? {carried} : max(predicted ?? 0, {reactive})"
+    if variant is Variant.GROWTH:
+        return _growth_formula(workload, reactive)
     return f"max(predicted ?? 0, {reactive})"
 
 
@@ -85,9 +99,15 @@ def scaled_object(
     fallback_pods: what `carry-on` runs when nothing is known; default: the declared minimum.
 
     Raises:
-        BadParameter: a formula for a workload that scales to zero, or a name that is too long.
+        BadParameter: a formula for a workload that scales to zero, a variant under which the
+            forecast would not act, or a name that is too long.
     """
     target = workload.scale_target
+    if variant not in variants_for(workload):
+        raise BadParameter(
+            f"{workload.name} has policy.acts_as: {workload.policy.acts_as.value}: --variant "
+            "growth belongs to acts_as: growth, the other variants to plan"
+        )
     if variant is not Variant.TWO_TRIGGERS and target.sleeps:
         raise BadParameter(
             f"{workload.name} scales to zero (scale_target.min_pods or idle_pods: 0): with a "
@@ -118,7 +138,7 @@ def scaled_object(
     if advanced:
         spec["advanced"] = advanced
     spec["triggers"] = [
-        _predicted(workload, variant, public_url),
+        *_ours(workload, variant, public_url),
         *(_reactive(workload, variant, n, source) for n, source in enumerate(sources)),
     ]
     return {
@@ -218,6 +238,50 @@ def _policies(behavior: tuple[ScalingPolicy, ...] | None) -> list[dict[str, Any]
         else _DEFAULT_POLICIES
     )
     return [{"type": t.value, "value": v, "periodSeconds": s} for t, v, s in written]
+
+
+def _growth_formula(workload: Workload, reactive: str) -> str:
+    """Live demand times its growth, and beyond the tolerance of the pods that run.
+
+    Growth below 1 would undercut reality, so that the formula itself does not let it. Up to
+    policy.max_pods only: what reality asks for above that is reality's.
+    """
+    most = workload.policy.max_pods
+    grown = f"{reactive} * max(growth ?? 1, 1)"
+    if "+" in reactive and not reactive.startswith("("):
+        grown = f"({reactive}) * max(growth ?? 1, 1)"
+    if most is not None:
+        grown = f"max({reactive}, min({grown}, {_pods(workload, most)}))"
+    wanted = f"max(predicted ?? 0, {grown})"
+    if not _lands(workload):
+        return wanted
+    reach = 1.0 + workload.policy.lead_time.tolerance.up
+    landing = f"(running ?? 0) * {_pods(workload, reach)} + {_pods(workload, _A_TRIFLE)}"
+    if most is not None:
+        landing = f"min({landing}, {_pods(workload, most)})"
+    return f"{wanted} > (running ?? 0) * {_target(workload)} ? max({wanted}, {landing}) : {wanted}"
+
+
+def _lands(workload: Workload) -> bool:
+    """Whether there is a tolerance that could swallow a raise."""
+    return workload.policy.lead_time.tolerance.up > 0
+
+
+def _pods(workload: Workload, pods: float) -> str:
+    """The value that asks for so many pods."""
+    return _number(pods * float(_target(workload)))
+
+
+def _ours(workload: Workload, variant: Variant, public_url: str) -> list[dict[str, Any]]:
+    """The triggers that ask us; those of growth read other fields of the same answer."""
+    predicted = _predicted(workload, variant, public_url)
+    if variant is not Variant.GROWTH:
+        return [predicted]
+    fields = ["growth", "running"] if _lands(workload) else ["growth"]
+    return [predicted] + [
+        {**predicted, "name": name, "metadata": {**predicted["metadata"], "valueLocation": name}}
+        for name in fields
+    ]
 
 
 def _predicted(workload: Workload, variant: Variant, public_url: str) -> dict[str, Any]:

@@ -16,11 +16,17 @@ from prescaler.core.replay.bound import LEVEL
 from prescaler.core.replay.curves import drawing_step, dropped_at, stamps_of, thinned
 from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Setting
 from prescaler.core.replay.measures import EVENT, ORDINARY, Measures
-from prescaler.core.replay.objects import Place, changes, object_for, settings_for
+from prescaler.core.replay.objects import (
+    Place,
+    changes,
+    configured_for,
+    object_for,
+    settings_for,
+)
 from prescaler.core.replay.paired import Interval
 from prescaler.core.replay.scaling import TICK, Scaling
 from prescaler.core.replay.words import advice_words, sleep_words, told
-from prescaler.core.scaledobject import default_variant
+from prescaler.core.scaledobject import Variant, default_variant
 from prescaler.usecases.replay_period import Compared, Replay
 
 VERSION: Final = 1
@@ -112,6 +118,7 @@ def setting_json(setting: Setting) -> dict[str, Any]:
         "hold": format_duration(setting.hold) if setting.hold is not None else None,
         "reactive_utilisation": setting.reactive,
         "times": setting.times,
+        "growth": setting.growth,
         "text": told(setting),
     }
 
@@ -200,9 +207,7 @@ def _advice(replay: Replay, place: Place) -> dict[str, Any] | None:
         "kept_on_the_last_third": advice.kept,
         "saving_in_30_days": asdict(advice.saving) if advice.saving is not None else None,
         "words": [
-            *advice_words(
-                advice, replay.otherwise, replay.present, default_variant(replay.subject.workload)
-            ),
+            *advice_words(advice, replay.otherwise, replay.present, _variant(replay, advice)),
             *_sleep_words(replay, advice),
         ],
         "way": _way(replay, advice, place),
@@ -216,6 +221,14 @@ def _sleep_words(replay: Replay, advice: Advice) -> list[str]:
         return []
     best = next(one for one in replay.sweep if one.setting == advice.best.setting)
     return sleep_words(replay.present, best, sleep.wake_at)
+
+
+def _variant(replay: Replay, advice: Advice) -> Variant:
+    """Of the ScaledObject that the advice leads to."""
+    workload = replay.subject.workload
+    if advice.best is None:
+        return default_variant(workload)
+    return default_variant(configured_for(workload, advice.best.setting))
 
 
 def _way(replay: Replay, advice: Advice, place: Place) -> dict[str, Any] | None:

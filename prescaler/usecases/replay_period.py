@@ -38,6 +38,10 @@ LONGEST: Final = timedelta(days=400)
 _HOLDS: Final = (timedelta(0), timedelta(minutes=15))
 """Other lead times of the sweep, beside the policy's own hold."""
 
+_GROWTH_QUANTILE: Final = 0.75
+_GROWTH_HOLDS: Final = (timedelta(minutes=2), None)
+"""Growth needs no safety of its own: live demand is certain, and only its rise is foreseen."""
+
 _SIGMA_AT_95: Final = 1.6449
 """The 0.95 quantile of the standard normal distribution."""
 
@@ -266,7 +270,7 @@ def ground_of(
         zone=workload.forecast.timezone,
         events=events,
         counted=subject.counted,
-        formula=default_variant(workload) is Variant.FORMULA,
+        formula=default_variant(workload) is not Variant.TWO_TRIGGERS,
     )
 
 
@@ -472,6 +476,12 @@ def sweep_settings(subject: Subject, wish: Wish, arms: Sequence[Arm]) -> list[Se
         found += [
             Setting(arm, u, policy.quantile, hold) for hold in _HOLDS for u in wish.utilisations
         ]
+        if default_variant(subject.workload) is not Variant.TWO_TRIGGERS:
+            found += [
+                Setting(arm, u, _GROWTH_QUANTILE, hold, growth=True)
+                for hold in _GROWTH_HOLDS
+                for u in wish.utilisations
+            ]
     return list(dict.fromkeys(found))
 
 

@@ -188,5 +188,5 @@ def present_of(workload: Workload) -> Setting:
     own = (workload.reactive.target or policy.target) / policy.capacity.per_pod
     if policy.mode in (Mode.ACTIVE, Mode.CAPPED):
         apart = None if math.isclose(own, utilisation) else own
-        return Setting(Arm.CALENDAR, utilisation, policy.quantile, None, apart)
+        return Setting(Arm.CALENDAR, utilisation, policy.quantile, None, apart, growth=policy.grows)
     return Setting(Arm.REACTIVE, own)

@@ -7,6 +7,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
+
 from prescaler.core.arrays import IntArray
 from prescaler.core.causes import causes
 from prescaler.core.control import Observed
@@ -16,7 +18,7 @@ from prescaler.core.event_book import EMPTY_BOOK, EventBook, EventIndex
 from prescaler.core.events import EventEffect
 from prescaler.core.instants import from_epoch, to_epoch
 from prescaler.core.lead_time import Late, MeasuredStarts
-from prescaler.core.plan import PlanCurve, PlanRow, Requirement, plan, require
+from prescaler.core.plan import PlanCurve, PlanRow, Requirement, growth_at, plan, require
 from prescaler.core.plan_table import PlanTable, tabulate
 from prescaler.core.policy import Policy
 from prescaler.core.records import PodCount, ServingState
@@ -161,7 +163,15 @@ class Served:
             )
             self._tables.clear()
             self._tables[key] = table
-        return table.at(instant)
+        return self._grown(table.at(instant), now)
+
+    def _grown(self, row: PlanRow, now: datetime) -> PlanRow:
+        """With the growth of this very instant: it does not stand still between two rows."""
+        cells = self.requirement(now) if self.policy.grows else None
+        if cells is None:
+            return row
+        found = growth_at(cells, self.policy, np.array([to_epoch(now)]))
+        return row._replace(growth=float(found[0]))
 
 
 class ServingTable:

@@ -3,13 +3,19 @@
 import base64
 import json
 import math
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prescaler.apps.api.answer import to_json
+from prescaler.core.control import Control
+from prescaler.core.decision import decide
+from prescaler.core.policy import Unit
 from tests.apps.conftest import ADMIN, HEAD, READ, WEB_ONLY, Serve, Served, workload
+from tests.support.builders import MONDAY, policy
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -54,6 +60,28 @@ def test_a_capacity_in_pods_answers_in_pods_unasked(serve: Serve) -> None:
 
     assert answer["unit"] == "pods"
     assert answer["value"] == answer["pods"] == math.ceil(1156.753 / 0.24 - 1e-9)
+
+
+def test_growth_is_served_beside_the_floors(serve: Serve) -> None:
+    grows = workload("web", policy={"acts_as": "growth", "mode": "active", "min_pods": 3})
+    served = serve(workloads=[grows])
+    served.store()
+
+    answer = served.metric().json()
+
+    assert (answer["value"], answer["status"]) == (240.0, "active")
+    assert answer["growth"] == 1.001
+    assert answer["running"] == 0
+    plan = served.get("/api/v1/workloads/web/scaledobject").text
+    assert "valueLocation: growth" in plan
+
+
+@pytest.mark.parametrize("growth", [math.nan, math.inf, 0.999, -1.0])
+def test_an_impossible_growth_is_a_defect_and_never_sent(growth: float) -> None:
+    decision = decide(None, (), policy(), Control(), None, MONDAY)
+
+    with pytest.raises(ValueError, match="must not be served"):
+        to_json("web", replace(decision, growth=growth), Unit.LOAD)
 
 
 def test_nothing_to_say_is_a_zero_with_its_reason(served: Served) -> None:

@@ -168,6 +168,10 @@ BAD: dict[str, tuple[str, str]] = {
     "a floor above the ceiling": (
         f"{HEAD}workloads:\n{WEB}  policy: {{min_pods: 9, max_pods: 3}}\n",
         "policy.min_pods: is above policy.max_pods"),
+    "growth of what sleeps": (
+        (f"{HEAD}workloads:\n{WEB.replace('name: web}', 'name: web, min_pods: 0}')}"
+        "  policy: {acts_as: growth}\n"),
+        "policy.acts_as: growth needs a formula: not for a workload that sleeps at 0 pods"),
     "a window out of reach": (
         f"{HEAD}workloads:\n{WEB}  windows: [{{start: '1:00', end: '2:00', min_pods: 300}}]\n",
         "windows[0].min_pods: is above scale_target.max_pods: it can never be reached"),

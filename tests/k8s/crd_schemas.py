@@ -44,7 +44,7 @@ _METRICS_API: Final = _fields(
         "metadata": _fields(
             {
                 "url": {"type": "string", "pattern": "^https?://"},
-                "valueLocation": {"const": "value"},
+                "valueLocation": {"enum": ["value", "growth", "running"]},
                 "targetValue": _POSITIVE_INTEGER,
                 "authMode": {"const": "apiKey"},
             }

@@ -1,7 +1,7 @@
 """The part of expr-lang 1.17 that our formulas are made of.
 
-Numbers, names, `nil`, `max(...)`, parentheses and the operators `??`, `*`, `+`, `>`, `==`, `||` and
-`? :`, with expr's precedence: `??` binds tightest. Everything else is refused.
+Numbers, names, `nil`, `max(...)`, `min(...)`, parentheses and the operators `??`, `*`, `+`, `>`,
+`==`, `||` and `? :`, with expr's precedence: `??` binds tightest. Everything else is refused.
 """
 
 import re
@@ -42,6 +42,11 @@ class Max:
 
 
 @dataclass(frozen=True)
+class Min:
+    arguments: tuple["Node", ...]
+
+
+@dataclass(frozen=True)
 class Binary:
     operator: str
     left: "Node"
@@ -55,7 +60,7 @@ class Ternary:
     otherwise: "Node"
 
 
-Node: TypeAlias = Number | Name | Max | Binary | Ternary
+Node: TypeAlias = Number | Name | Max | Min | Binary | Ternary
 
 
 def composite(formula: str, values: Mapping[str, float | None]) -> float | None:
@@ -149,7 +154,7 @@ class _Parser:
         return inner
 
     def _call(self, function: str) -> Node:
-        if function != "max":
+        if function not in {"max", "min"}:
             raise FormulaError(f"unknown name {function}")
         self.expect("(")
         arguments = [self.expression(0)]
@@ -157,7 +162,7 @@ class _Parser:
             self._next()
             arguments.append(self.expression(0))
         self.expect(")")
-        return Max(tuple(arguments))
+        return Max(tuple(arguments)) if function == "max" else Min(tuple(arguments))
 
     def _next(self) -> tuple[str, str]:
         return self._tokens.pop(0) if len(self._tokens) > 1 else self._tokens[0]
@@ -171,6 +176,8 @@ def _evaluate(node: Node, values: Mapping[str, float | None]) -> Value:
             return None if name == "nil" else values.get(name)
         case Max(arguments):
             return max(_number(_evaluate(argument, values), "max") for argument in arguments)
+        case Min(arguments):
+            return min(_number(_evaluate(argument, values), "min") for argument in arguments)
         case Ternary(condition, then, otherwise):
             chosen = then if _truth(_evaluate(condition, values)) else otherwise
             return _evaluate(chosen, values)
@@ -220,7 +227,7 @@ def _names(node: Node) -> set[str]:
             return set()
         case Name(name):
             return {name}
-        case Max(arguments):
+        case Max(arguments) | Min(arguments):
             return set().union(*map(_names, arguments))
         case Binary(_, left, right):
             return _names(left) | _names(right)

@@ -13,7 +13,14 @@ import pytest
 
 from prescaler.core.errors import BadParameter
 from prescaler.core.planned import EventState, PlannedEvent
-from prescaler.core.policy import Mode, PolicyType, ScalingPolicy, StartTime, Unit
+from prescaler.core.policy import (
+    ActsAs,
+    Mode,
+    PolicyType,
+    ScalingPolicy,
+    StartTime,
+    Unit,
+)
 from prescaler.core.replay.ground import Arm, Setting
 from prescaler.core.replay.promise import Promise
 from prescaler.core.replay.scaling import Sleep
@@ -107,7 +114,7 @@ def test_forecasts_are_there_at_every_tick_but_the_first_minute(found: Replay) -
 def test_the_sweep_has_every_quantile_and_target(found: Replay) -> None:
     settings = [one.setting for one in found.sweep]
 
-    assert len(settings) == len(set(settings)) == 2 + 2 + 4 + 4
+    assert len(settings) == len(set(settings)) == 2 + 2 + 4 + 4 + 4
     assert settings == sweep_settings(found.subject, found.wish, tuple(Arm))
 
 
@@ -283,5 +290,7 @@ def test_the_present_configuration_of_a_workload() -> None:
     apart = replace(active, reactive=replace(active.reactive, target=60.0))
 
     assert present_of(active) == Setting(Arm.CALENDAR, 0.8, 0.95)
+    grows = replace(active, policy=replace(active.policy, acts_as=ActsAs.GROWTH))
+    assert present_of(grows) == Setting(Arm.CALENDAR, 0.8, 0.95, growth=True)
     assert present_of(shadow) == Setting(Arm.REACTIVE, 0.8)
     assert present_of(apart) == Setting(Arm.CALENDAR, 0.8, 0.95, None, 0.6)

@@ -17,7 +17,7 @@ from prescaler.adapters.memory import (
 from prescaler.adapters.memory_events import MemoryEvents
 from prescaler.adapters.memory_uplifts import MemoryUplifts
 from prescaler.core.control import Control
-from prescaler.core.decision import Status
+from prescaler.core.decision import Status, decide
 from prescaler.core.errors import (
     BadParameter,
     ChangedMeanwhile,
@@ -27,7 +27,7 @@ from prescaler.core.errors import (
     UnknownWorkload,
 )
 from prescaler.core.forecast import Forecast
-from prescaler.core.policy import Mode, OnUnavailable
+from prescaler.core.policy import ActsAs, Mode, OnUnavailable
 from prescaler.core.records import Outcome, RunStatus, ServingState, SourceFailure
 from prescaler.core.uplift import UpliftModel
 from prescaler.core.workload import Workload
@@ -408,3 +408,15 @@ def test_curves_learnt_after_a_forecast_was_made_wait_for_the_next_one() -> None
     world.uplifts.put(version, UpliftModel.empty(STEP, PARIS), first.issued_at + 3 * STEP)
     world.refresh()
     assert world.table.get("web").state.uplift is held
+
+
+@pytest.mark.parametrize("second", [0, 7, 151, 299, 1799])
+def test_growth_is_that_of_the_very_instant(second: int) -> None:
+    rise = forecast(800.0 + 700.0 * np.sin(np.arange(600) / 30.0))
+    own = replace(WEB, policy=policy(acts_as=ActsAs.GROWTH))
+    served = Served(own, ServingState(forecast=rise))
+    at = NOW + timedelta(seconds=second)
+
+    assert served.decide(at) == decide(rise, (), own.policy, Control(), None, at)
+    assert served.decide(at).growth > 1
+    assert Served(own, ServingState()).decide(at).growth == 1.0

@@ -76,6 +76,8 @@ def to_json(name: str, decision: Decision, unit: Unit) -> bytes:
             "forecast": round(decision.forecast_part, 3),
             "floor": round(decision.floor_part, 3),
         },
+        "growth": _growth(decision),
+        "running": decision.running,
         "cutoff": format_instant(forecast.cutoff) if forecast else None,
         "issued_at": format_instant(forecast.issued_at) if forecast else None,
         "age_seconds": int(age.total_seconds()) if age is not None else None,
@@ -100,6 +102,12 @@ def _served(decision: Decision, unit: Unit) -> float | int:
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"a decision of {value!r} must not be served")
     return value
+
+
+def _growth(decision: Decision) -> float:
+    if not (math.isfinite(decision.growth) and decision.growth >= 1):
+        raise ValueError(f"a growth of {decision.growth!r} must not be served")
+    return decision.growth
 
 
 def _short(number: float) -> float | int:

@@ -16,6 +16,8 @@ _EXAMPLE: Final = {
     "mode": "active",
     "would_serve": 1840.0,
     "part": {"forecast": 1840.0, "floor": 800.0},
+    "growth": 1.0,
+    "running": 20,
     "cutoff": "2026-11-24T20:30:00Z",
     "issued_at": "2026-11-24T20:37:28Z",
     "age_seconds": 212,

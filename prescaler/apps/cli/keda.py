@@ -23,6 +23,7 @@ _HEAD = """\
 """
 _NEEDS = {
     Variant.FORMULA: "KEDA 2.20 or newer",
+    Variant.GROWTH: "KEDA 2.20 or newer",
     Variant.CARRY_ON: "KEDA 2.20 or newer",
     Variant.TWO_TRIGGERS: "any KEDA",
 }
@@ -36,7 +37,10 @@ def register(app: typer.Typer) -> None:
 def keda(
     workload: Annotated[str, typer.Argument(help="Name of the workload.")],
     variant: Annotated[
-        Variant | None, typer.Option(help="Default: formula; two-triggers for one that sleeps.")
+        Variant | None,
+        typer.Option(
+            help="Default: formula, or growth by policy.acts_as; two-triggers for one that sleeps."
+        ),
     ] = None,
     fallback_pods: Annotated[
         int | None, typer.Option(min=0, help="carry-on: pods when nothing is known.")

@@ -19,7 +19,7 @@ from prescaler.apps.pages.trend import trends
 from prescaler.core.errors import BadParameter
 from prescaler.core.forecast import BUCKETS
 from prescaler.core.instants import parse_instant
-from prescaler.core.scaledobject import Variant, default_variant
+from prescaler.core.scaledobject import Variant, default_variant, variants_for
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -110,7 +110,7 @@ def scaledobject_panel(
         "w": served.workload,
         "tab": "scaledobject",
         "text": text,
-        "variants": list(Variant),
+        "variants": variants_for(served.workload),
         "chosen": chosen,
     }
     return page(request, "scaledobject.html", session, values)

@@ -17,7 +17,7 @@ from prescaler.core.errors import BadParameter
 from prescaler.core.forecast import Forecast
 from prescaler.core.instants import from_epoch
 from prescaler.core.plan import plan
-from prescaler.core.policy import Policy
+from prescaler.core.policy import ActsAs, Policy
 from prescaler.core.quantiles import QUANTILES
 from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Ground, Setting
 from prescaler.core.replay.load import known_at
@@ -154,6 +154,7 @@ def configured(setting: Setting, ground: Ground) -> Policy:
         base,
         quantile=base.quantile if setting.quantile is None else setting.quantile,
         hold=base.hold if setting.hold is None else setting.hold,
+        acts_as=ActsAs.GROWTH if setting.growth else ActsAs.PLAN,
     )
     return changed.with_target(ground.target(setting.utilisation))
 
@@ -164,13 +165,25 @@ def _predicted(setting: Setting, ground: Ground) -> Metric:
         raise BadParameter(f"there are no forecasts for {setting.arm.value}")
     policy = configured(setting, ground)
     served = ground.tracks[setting.arm].served(policy)
+    if setting.growth:
+        served = _grown(served, setting, ground, policy)
     for first, last in ground.dead:
         served[first:last] = 0.0 if ground.scaling.sleep is None else math.nan
-    if ground.formula:
+    if ground.formula or setting.growth:
         served = np.where(np.isnan(ground.load.signal), np.nan, served)
     sleep = ground.scaling.sleep
     activation = 0.0 if sleep is None else sleep.wake_at * policy.target
     return Metric(served, policy.target, landed=ground.counted, activation=activation)
+
+
+def _grown(served: FloatArray, setting: Setting, ground: Ground, policy: Policy) -> FloatArray:
+    """[T] the composite metric of live demand, its growth and the declared floors."""
+    own = ground.target(setting.reactive or setting.utilisation)
+    live = ground.load.signal * (policy.target / own)
+    grown = live * ground.tracks[setting.arm].growth(policy)
+    if policy.max_pods is not None:
+        grown = np.maximum(live, np.minimum(grown, policy.max_pods * policy.target))
+    return np.maximum(served, grown)
 
 
 def _oracle(setting: Setting, ground: Ground) -> Metric:

@@ -39,6 +39,7 @@ class Setting:
 
     quantile, hold: of a forecast arm. reactive: utilisation at which the reactive term is held by
     a constant K (`reactive * K`); None: the shared one. times: the multiplier of today's events.
+    growth: the forecast acts as growth of live demand.
     """
 
     arm: Arm
@@ -47,6 +48,7 @@ class Setting:
     hold: timedelta | None = None
     reactive: float | None = None
     times: int = 1
+    growth: bool = False
 
     @property
     def alone(self) -> "Setting":

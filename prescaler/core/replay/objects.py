@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from prescaler.core.durations import format_duration
-from prescaler.core.policy import Mode
+from prescaler.core.policy import ActsAs, Mode
 from prescaler.core.replay.ground import FORECAST_ARMS, Setting
 from prescaler.core.scaledobject import ReactiveSource, default_variant, scaled_object
 from prescaler.core.workload import Workload
@@ -39,7 +39,7 @@ def configured_for(workload: Workload, setting: Setting) -> Workload:
         load = capacity.per_pod * setting.utilisation
         return replace(
             workload,
-            policy=replace(policy, capacity=capacity, mode=Mode.SHADOW),
+            policy=replace(policy, capacity=capacity, mode=Mode.SHADOW, acts_as=ActsAs.PLAN),
             reactive=replace(reactive, target=load),
         )
     own = capacity.per_pod * setting.reactive if setting.reactive is not None else None
@@ -49,6 +49,7 @@ def configured_for(workload: Workload, setting: Setting) -> Workload:
         mode=Mode.ACTIVE,
         quantile=policy.quantile if setting.quantile is None else setting.quantile,
         hold=policy.hold if setting.hold is None else setting.hold,
+        acts_as=ActsAs.GROWTH if setting.growth else ActsAs.PLAN,
     )
     return replace(workload, policy=changed, reactive=replace(reactive, target=own))
 
@@ -77,6 +78,7 @@ def settings_for(workload: Workload, setting: Setting) -> dict[str, Any]:
     own = configured_for(workload, setting)
     return {
         "capacity.utilisation": own.policy.capacity.utilisation,
+        "policy.acts_as": own.policy.acts_as.value,
         "policy.hold": format_duration(own.policy.hold),
         "policy.mode": own.policy.mode.value,
         "policy.quantile": own.policy.quantile,

@@ -18,6 +18,7 @@ from prescaler.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from prescaler.core.event_book import EventBook
 from prescaler.core.events import EventEffect
 from prescaler.core.forecast import Forecast
+from prescaler.core.growth import NO_GROWTH, growth
 from prescaler.core.hpa import lead_seconds, pods_for_all
 from prescaler.core.instants import from_epoch, to_epoch
 from prescaler.core.plan import cells_of, floors_at
@@ -95,12 +96,22 @@ class Track:
         return found
 
     def planned(self, policy: Policy) -> FloatArray:
-        """[T] the forecast part of the plan, NaN where no forecast says anything."""
+        """[T] the forecast part of the plan, NaN where it says nothing or acts as growth."""
         load = np.full(len(self.ticks), np.nan)
+        if policy.grows:
+            return load
         for group in self.groups:
             used = group.ticks >= 0
             load[group.ticks[used]] = _planned(group, policy, self.ticks)[used]
         return load
+
+    def growth(self, policy: Policy) -> FloatArray:
+        """[T] by what live demand is multiplied; 1 where no forecast says anything."""
+        found = np.full(len(self.ticks), NO_GROWTH)
+        for group in self.groups:
+            used = group.ticks >= 0
+            found[group.ticks[used]] = _grown(group, policy, self.ticks)[used]
+        return found
 
     def served(self, policy: Policy) -> FloatArray:
         """[T] what mode `active` would have answered, before anybody knows of running pods."""
@@ -168,6 +179,21 @@ def _planned(group: _Group, policy: Policy, ticks: IntArray) -> FloatArray:
         acts = (due <= at) & (at < ends)
         found[:, tick] = np.where(acts, load, _NOTHING).max(axis=1)
     return np.where((now >= 0) & (found > _NOTHING), found, np.nan)
+
+
+def _grown(group: _Group, policy: Policy, ticks: IntArray) -> FloatArray:
+    """[F, J] growth at each tick that a forecast is served at."""
+    count, length, quantiles = group.values.shape
+    flat = quantile_at(group.values.reshape(-1, quantiles), policy.quantile)
+    at = ticks[group.ticks] - group.starts[:, None]
+    found = growth(
+        flat.reshape(count, length),
+        at,
+        seconds=group.seconds,
+        ahead=policy.growth_ahead.total_seconds(),
+        least=policy.target,
+    )
+    return np.where(at >= 0, found, NO_GROWTH)
 
 
 def _due(group: _Group, load: FloatArray, policy: Policy) -> FloatArray:

@@ -33,6 +33,8 @@ _MOST_OF_IT: Final = 0.8
 def told(setting: Setting) -> str:
     """A setting in words."""
     parts = [f"{NAMES[setting.arm]} at {_PERCENT * setting.utilisation:g} %"]
+    if setting.growth:
+        parts.append("growth of live demand")
     if setting.quantile is not None:
         parts.append(f"quantile {setting.quantile:g}")
     if setting.hold is not None:

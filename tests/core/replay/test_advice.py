@@ -280,6 +280,10 @@ def test_the_frontier_holds_what_nothing_beats() -> None:
             Setting(Arm.PLAIN, 0.9, 0.75, timedelta(minutes=15), 0.6),
             "prescaler without events at 90 %, quantile 0.75, hold 15m, reactive * K at 60 %",
         ),
+        (
+            Setting(Arm.CALENDAR, 0.95, 0.75, timedelta(minutes=2), growth=True),
+            "prescaler with events at 95 %, growth of live demand, quantile 0.75, hold 2m",
+        ),
     ],
 )
 def test_settings_in_words(setting: Setting, text: str) -> None:

@@ -16,7 +16,7 @@ from prescaler.core.replay.load import Load
 from prescaler.core.replay.measures import Prices
 from prescaler.core.replay.rivals import cron_pods, today_pods
 from prescaler.core.replay.scaling import Delays, Kind, Scaling, Sleep
-from prescaler.core.replay.track import track
+from prescaler.core.replay.track import Said, track
 from prescaler.core.series import Series
 from tests.support.replays import BEGIN, CAPACITY, MINUTE, ground, load, reactive, series
 
@@ -95,6 +95,68 @@ def test_the_reactive_term_may_have_a_target_of_its_own() -> None:
     assert own.target == pytest.approx(60.0)
     assert Setting(Arm.PLAIN, 0.9, reactive=0.6).alone == reactive(0.6)
     assert Setting(Arm.PLAIN, 0.9).alone == reactive(0.9)
+
+
+def foreseen(rise: float, **changes: Any) -> Ground:
+    """Prescaler foresees, at every tick, that demand grows `rise`-fold within a step."""
+    there = ground(**changes)
+    begun = to_epoch(BEGIN)
+    every = np.arange(begun, int(there.load.ticks[-1]), 300)
+    cells = np.concatenate([np.full((1, 8), 100.0), np.full((23, 8), 100.0 * rise)])
+    walk = [
+        Said(int(at), int(at), 300, cells, np.ones(24, np.float32), np.zeros(24, int))
+        for at in every
+    ]
+    found = track(walk, there.load.ticks, np.zeros(len(there.load), int))
+    return replace(there, tracks={Arm.PLAIN: found})
+
+
+GROWS = Setting(Arm.PLAIN, 0.8, 0.5, growth=True)
+
+
+def test_growth_multiplies_live_demand_and_lands() -> None:
+    there = foreseen(3.0)
+    composite, own = metrics_of(GROWS, there)
+
+    times = composite.values / there.load.signal
+    assert times.min() >= 1.0
+    assert times.max() == pytest.approx(3.0)
+    assert composite.landed
+    assert (composite.target, own.target) == (80.0, 80.0)
+
+
+def test_growth_keeps_to_the_ceiling_but_does_not_lower_reality() -> None:
+    there = foreseen(3.0)
+    capped = replace(there, policy=replace(there.policy, max_pods=9))
+    composite, _ = metrics_of(GROWS, capped)
+
+    live = there.load.signal
+    assert (composite.values >= live).all()
+    assert (composite.values <= np.maximum(live, 9 * 80.0)).all()
+    assert (composite.values > live).any()
+
+
+def test_growth_of_a_reactive_term_with_a_target_of_its_own() -> None:
+    there = foreseen(1.0)
+    composite, own = metrics_of(replace(GROWS, reactive=0.4), there)
+
+    np.testing.assert_allclose(composite.values, 2.0 * there.load.signal)
+    assert own.target == 40.0
+
+
+def test_growth_is_reactive_scaling_where_prescaler_is_dead_and_nothing_without_reality() -> None:
+    there = foreseen(3.0, crowd=4.0)
+    dead = replace(there, dead=[(0, len(there.load))])
+    ours, theirs = play(GROWS, dead, SEEDS), play(reactive(0.8), there, SEEDS)
+    blind = there.load.signal.copy()
+    blind[100:200] = np.nan
+    unseen = replace(there, load=replace(there.load, signal=blind))
+
+    assert np.array_equal(ours.ready, theirs.ready)
+    composite, _ = metrics_of(GROWS, unseen)
+    assert np.isnan(composite.values[100:200]).all()
+    alive = play(GROWS, there, SEEDS)
+    assert (alive.ready.sum()) > theirs.ready.sum()
 
 
 def test_a_setting_overrides_the_policy() -> None:

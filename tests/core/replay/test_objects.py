@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from prescaler.core.policy import Mode
+from prescaler.core.policy import ActsAs, Mode
 from prescaler.core.replay.ground import Arm, Setting
 from prescaler.core.replay.objects import (
     Change,
@@ -57,6 +57,19 @@ def test_a_reactive_target_of_its_own_becomes_a_constant() -> None:
 
     formula = apart["spec"]["advanced"]["scalingModifiers"]["formula"]
     assert formula == "max(predicted ?? 0, reactive * 1.5)"
+
+
+def test_growth_has_triggers_of_its_own_and_reactive_scaling_has_none_of_them() -> None:
+    grows = replace(OURS, growth=True)
+    found = object_for(WEB, grows, Place())
+    declared = configured_for(WEB, grows)
+    back = object_for(declared, TODAY, Place())
+
+    names = [trigger.get("name") for trigger in found["spec"]["triggers"]]
+    assert names == ["predicted", "growth", "running", "reactive"]
+    assert settings_for(WEB, grows)["policy.acts_as"] == "growth"
+    assert [trigger["type"] for trigger in back["spec"]["triggers"]] == ["prometheus"]
+    assert configured_for(declared, OURS).policy.acts_as is ActsAs.PLAN
 
 
 def test_the_fields_of_the_file() -> None:

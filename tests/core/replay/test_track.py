@@ -19,7 +19,7 @@ from prescaler.core.forecast import Forecast
 from prescaler.core.hpa import pods_for
 from prescaler.core.instants import from_epoch, to_epoch
 from prescaler.core.planned import Effect
-from prescaler.core.policy import Policy
+from prescaler.core.policy import ActsAs, Policy
 from prescaler.core.replay.track import Track, declared_floors, said, track
 from tests.support import builders as make
 
@@ -119,6 +119,31 @@ def test_any_quantile_target_and_hold(seed: int, quantile: float, target: float,
     for tick in range(0, len(at), 7):
         expected = decided(forecasts, [CROWD], policy, int(at[tick]))
         assert pods_for(float(found[tick]), target) == pods_for(expected, target)
+
+
+def grown(forecasts: list[Forecast], events: list[EventEffect], policy: Policy, at: int) -> float:
+    there = [one for one in forecasts if to_epoch(one.issued_at) <= at]
+    newest = there[-1] if there else None
+    return decide(newest, events, policy, Control(), None, from_epoch(at)).growth
+
+
+@pytest.mark.parametrize("events", [[], [CROWD]], ids=["without events", "with events"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"quantile": 0.5, "hold": timedelta(0)}, {"quantile": 0.8, "hold": timedelta(minutes=20)}],
+)
+def test_the_growth_of_a_track_is_what_decide_serves_at_every_tick(
+    changes: dict[str, Any], events: list[EventEffect]
+) -> None:
+    policy = make.policy(acts_as=ActsAs.GROWTH, **changes)
+    forecasts, at = walk(3), ticks()
+    found = laid(forecasts, events, policy, at)
+
+    expected = [grown(forecasts, events, policy, int(t)) for t in at]
+    np.testing.assert_allclose(found.growth(policy), expected, atol=0.0011)
+    assert max(expected) > 1.2
+    floors = [decided(forecasts, events, policy, int(t)) for t in at]
+    np.testing.assert_allclose(found.served(policy), floors, atol=0.0011)
 
 
 def test_before_the_first_forecast_and_behind_the_last_nothing_is_planned() -> None:
