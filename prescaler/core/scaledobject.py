@@ -103,23 +103,7 @@ def scaled_object(
             forecast would not act, or a name that is too long.
     """
     target = workload.scale_target
-    if variant not in variants_for(workload):
-        raise BadParameter(
-            f"{workload.name} has policy.acts_as: {workload.policy.acts_as.value}: --variant "
-            "growth belongs to acts_as: growth, the other variants to plan"
-        )
-    if variant is not Variant.TWO_TRIGGERS and target.sleeps:
-        raise BadParameter(
-            f"{workload.name} scales to zero (scale_target.min_pods or idle_pods: 0): with a "
-            "formula a dead Prometheus would take it there; use --variant two-triggers"
-        )
-    if variant is Variant.TWO_TRIGGERS and len(sources) > 1:
-        raise BadParameter(
-            f"{workload.name} has {len(sources)} sources: two triggers cannot add them up, the HPA "
-            "takes the larger one; use a formula, or one server that sees all of them"
-        )
-    if len(target.name) > _LONGEST_NAME:
-        raise BadParameter(f"{target.name!r} is longer than {_LONGEST_NAME} characters")
+    _refuse(workload, variant, sources)
     reference = {"apiVersion": target.api_version, "kind": target.kind, "name": target.name}
     spec: dict[str, Any] = {
         "scaleTargetRef": {key: value for key, value in reference.items() if value is not None},
@@ -147,6 +131,28 @@ def scaled_object(
         "metadata": {"name": target.name, "namespace": target.namespace},
         "spec": spec,
     }
+
+
+def _refuse(workload: Workload, variant: Variant, sources: Sequence[ReactiveSource]) -> None:
+    """What no object can be printed for."""
+    target = workload.scale_target
+    if variant not in variants_for(workload):
+        raise BadParameter(
+            f"{workload.name} has policy.acts_as: {workload.policy.acts_as.value}: --variant "
+            "growth belongs to acts_as: growth, the other variants to plan"
+        )
+    if variant is not Variant.TWO_TRIGGERS and target.sleeps:
+        raise BadParameter(
+            f"{workload.name} scales to zero (scale_target.min_pods or idle_pods: 0): with a "
+            "formula a dead Prometheus would take it there; use --variant two-triggers"
+        )
+    if variant is Variant.TWO_TRIGGERS and len(sources) > 1:
+        raise BadParameter(
+            f"{workload.name} has {len(sources)} sources: two triggers cannot add them up, the HPA "
+            "takes the larger one; use a formula, or one server that sees all of them"
+        )
+    if len(target.name) > _LONGEST_NAME:
+        raise BadParameter(f"{target.name!r} is longer than {_LONGEST_NAME} characters")
 
 
 def trigger_authentications(
