@@ -1,7 +1,9 @@
 """One process: keeper, scheduler and HTTP server, started and ended together."""
 
+import errno
 import gc
 import signal
+import socket
 import ssl
 import sys
 import threading
@@ -27,6 +29,7 @@ from prescaler.apps.replays import ReplayRunner
 from prescaler.apps.scheduler.clockwork import Clockwork
 from prescaler.config import Settings, load_settings
 from prescaler.config.models import ServerSection
+from prescaler.core.errors import ConfigurationError
 from prescaler.ports import PodSource
 from prescaler.usecases.review_pods import PodReview
 from prescaler.wiring import (
@@ -122,6 +125,7 @@ def serve(path: Path, *, schedule: bool, only: Only | None) -> None:
     """Serve until told to stop."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     process = Process(path, only.value if only is not None else "all")
+    listeners = _listeners(process.settings.server.listen)  # before anything is led or scheduled
     # uvicorn raises the signal that ended it once more; without a handler that would end us
     # before the leader's lock is given back.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -133,7 +137,7 @@ def serve(path: Path, *, schedule: bool, only: Only | None) -> None:
     try:
         section = process.settings.server
         _LOG.info("listening", address=section.listen, only=only)
-        uvicorn.Server(_uvicorn(section, application(process, only))).run()
+        uvicorn.Server(_uvicorn(section, application(process, only))).run(listeners)
     finally:
         process.end()
 
@@ -201,13 +205,33 @@ def _pod_sources(keeper: Keeper) -> Callable[[], Mapping[str, PodSource]]:
     return present
 
 
+def _listeners(listen: str) -> list[socket.socket]:
+    """A socket for each address that `server.listen` stands for.
+
+    Raises:
+        ConfigurationError: another process listens there, or the address is none of this machine's.
+    """
+    host, _, port = listen.rpartition(":")
+    opened: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in socket.getaddrinfo(
+            host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            opened.append(socket.create_server(address, family=family))
+    except OSError as error:
+        for one in opened:
+            one.close()
+        reason = error.strerror
+        if error.errno == errno.EADDRINUSE:
+            reason = "another process listens there: end it, or name another port"
+        raise ConfigurationError(f"server.listen: {listen}: {reason}") from error
+    return opened
+
+
 def _uvicorn(section: ServerSection, app: ASGIApp) -> uvicorn.Config:
-    host, _, port = section.listen.rpartition(":")
     tls = section.tls
     return uvicorn.Config(
         app,
-        host=host.strip("[]"),
-        port=int(port),
         log_config=None,
         access_log=False,
         server_header=False,

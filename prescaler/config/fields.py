@@ -5,12 +5,13 @@ from datetime import time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from prescaler.core.durations import format_duration, parse_duration
 from prescaler.core.errors import BadParameter
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LAST_PORT: Final = 65535
 
 
 class UnsoundField(AttributeError):
@@ -72,6 +73,12 @@ def _weekday(value: Any) -> int:
     return WEEKDAYS.index(value)
 
 
+def _address(value: str) -> str:
+    if int(value.rpartition(":")[2]) > _LAST_PORT:
+        raise ValueError(f"{value!r}: ports end at {_LAST_PORT}")
+    return value
+
+
 def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
@@ -81,6 +88,11 @@ Duration: TypeAlias = Annotated[
 ]
 ClockTime: TypeAlias = Annotated[
     time, BeforeValidator(_clock_time), PlainSerializer(lambda t: t.strftime("%H:%M"))
+]
+Address: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$"),
+    AfterValidator(_address),
 ]
 Zone: TypeAlias = Annotated[ZoneInfo, BeforeValidator(_zone), PlainSerializer(str)]
 Weekday: TypeAlias = Annotated[

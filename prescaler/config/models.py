@@ -7,6 +7,7 @@ from pydantic import Field
 
 from prescaler.config.feeds import EventsSection
 from prescaler.config.fields import (
+    Address,
     AsTuple,
     ClockTime,
     Count,
@@ -92,11 +93,7 @@ class TlsSection(Section):
 class ServerSection(Section):
     """What prescaler serves."""
 
-    listen: str = Field(
-        "127.0.0.1:8080",
-        pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$",
-        description="address and port",
-    )
+    listen: Address = Field("127.0.0.1:8080", description="address and port")
     public_url: str = Field(
         "http://prescaler.prescaler:8080",
         pattern=r"^https?://[^\s?#]+$",

@@ -257,8 +257,22 @@ def test_a_port_that_is_taken_is_said_and_ends_with_an_error(start: Start) -> No
         assert one.process is not None
         code = one.process.wait(timeout=60)
 
-    assert code != 0
-    assert "address already in use" in one.log().lower()
+    assert code == 3
+    said = one.log().splitlines()[-1]
+    assert said == (
+        f"error server.listen: {listen}: another process listens there: "
+        "end it, or name another port"
+    )
+    assert not one.events("leading")
+
+
+@pytest.mark.parametrize("listen", ["192.0.2.1:8080", "nowhere.invalid:80"])
+def test_an_address_that_nobody_can_listen_on_is_said(start: Start, listen: str) -> None:
+    one = start("one", server={"listen": listen})
+    assert one.process is not None
+
+    assert one.process.wait(timeout=60) == 3
+    assert f"error server.listen: {listen}: " in one.log()
 
 
 def test_the_demonstration_answers_and_its_answer_can_be_recomputed(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ BREAKS: list[tuple[Place, Any, str]] = [
     (("keys", 1, "scope"), "root", "keys[1].scope: is 'root'"),
     (("keys", 1, "name"), "keda", "keys[1].name: the key name 'keda' stands twice"),
     (("server", "listen"), "8080", "server.listen: '8080' has the wrong form"),
+    (("server", "listen"), "[::1]:65536", "server.listen: '[::1]:65536': ports end at 65535"),
     (("server", "tls"), {"cert_file": "x"}, "server.tls.key_file: is missing"),
     (("retention", "scores"), "1d", "retention.scores: must be at least 56d"),
     (("retention", "coarse_demand"), "90d", "retention.coarse_demand: must be at least retention."),
