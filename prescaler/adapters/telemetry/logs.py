@@ -37,4 +37,6 @@ def set_up_logs(*, json_lines: bool, level: str = "INFO") -> None:
             foreign_pre_chain=shared,
         )
     )
+    # It warns of every retry; what came of them is told once, by whoever asked.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
