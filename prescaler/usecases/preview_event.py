@@ -82,19 +82,27 @@ def next_occurrence(event: PlannedEvent, now: datetime) -> Occurrence | None:
 
 
 def preview(
-    event: PlannedEvent, occurrence: Occurrence, workloads: Iterable[Served], now: datetime
+    event: PlannedEvent,
+    occurrence: Occurrence,
+    workloads: Iterable[Served],
+    now: datetime,
+    beside: Sequence[PlannedEvent] = (),
 ) -> Sequence[Preview]:
     """The plans of workloads that an event selects, as if it were confirmed and known by now.
 
-    An event of the same id that is planned already gives way to this one.
+    beside: what would be changed together with it. An event of the same id that is planned already
+    gives way to this one, and likewise to those.
     """
     acting = replace(event, state=EventState.CONFIRMED, known_from=None)
     shown = replace(occurrence, event=acting)
-    return [_preview(served, shown, now) for served in workloads]
+    return [_preview(served, shown, beside, now) for served in workloads]
 
 
-def _preview(served: Served, occurrence: Occurrence, now: datetime) -> Preview:
-    others = tuple(e for e in served.book.events if e.id != occurrence.event.id)
+def _preview(
+    served: Served, occurrence: Occurrence, beside: Sequence[PlannedEvent], now: datetime
+) -> Preview:
+    changed = {occurrence.event.id, *(event.id for event in beside)}
+    others = (*(e for e in served.book.events if e.id not in changed), *beside)
     without, with_it = _under(served, others), _under(served, (*others, occurrence.event))
     effect = effect_on_demand(occurrence, _model(served))
     stamps, step = _stamps(max(effect.begins - _BEFORE, now), max(effect.fades_until, now))

@@ -121,6 +121,34 @@ def test_an_edit_changes_what_is_named_and_a_new_start_moves_the_end(run: Run) -
     assert listed(run)[0]["name"] == "Final"
 
 
+@pytest.mark.parametrize("rule", ["FREQ=DAILY;COUNT=2", "FREQ=DAILY"])
+def test_a_dry_move_says_what_the_move_will_do(run: Run, rule: str) -> None:
+    run("add", "League", *TONIGHT, "--rule", rule, "--factor", "3")
+    (event,) = listed(run)
+    times = ("--occurrence", "2026-11-23 21:00", "--start", "2026-11-23 21:30")  # they overlap
+    asked = ("move", event["id"], *times, "--json")
+
+    dry = json.loads(run(*asked, "--dry-run")[1])
+    done = json.loads(run(*asked)[1])
+
+    (plan,) = dry["plans"]
+    assert plan["pods"] > plan["without"]
+    assert plan["extra_pod_hours"] > 0
+    assert dry["plans"] == done["plans"]
+
+
+def test_a_dry_edit_says_what_the_edit_will_do(run: Run) -> None:
+    run("add", "Semi-final", *TONIGHT, "--factor", "3")
+    (event,) = listed(run)
+    asked = ("edit", event["id"], "--start", "2026-11-23 21:30", "--factor", "2", "--json")
+
+    dry = json.loads(run(*asked, "--dry-run")[1])
+    done = json.loads(run(*asked)[1])
+
+    assert dry["plans"][0]["pods"] > dry["plans"][0]["without"]
+    assert dry["plans"] == done["plans"]
+
+
 def test_one_time_of_a_repeating_event_moves(run: Run, stores: Stores) -> None:
     run("add", "League", *TONIGHT, "--rule", "FREQ=DAILY;COUNT=2")
     (event,) = listed(run)

@@ -10,7 +10,7 @@ import pytest
 
 from prescaler.apps.pages.words import declared, selection
 from prescaler.core.event_records import EventWrite
-from prescaler.core.event_text import from_plain
+from prescaler.core.event_text import from_plain, to_plain
 from prescaler.core.instants import format_instant
 from prescaler.core.planned import Effect, PlannedEvent, Selection
 from prescaler.core.records import AuditEntry, LoggedDecision
@@ -288,6 +288,40 @@ def test_an_event_is_planned_changed_and_cancelled_in_a_form(writer: Served) -> 
     enter(writer, ADMIN)
     actions = [entry["action"] for entry in writer.get("/api/v1/audit").json()["items"]]
     assert actions == ["cancel event", "change event", "create event"]
+
+
+def test_a_change_in_a_form_keeps_what_the_form_does_not_show(writer: Served) -> None:
+    taken_out = format_instant(NOW + 29 * HOUR)
+    hidden: dict[str, Any] = {
+        "labels": {"stage": "final"},
+        "known_from": format_instant(NOW - HOUR),
+        "min_pods_factor": 2.0,
+        "exceptions": [taken_out],
+    }
+    event = planned(writer, rule="FREQ=DAILY;COUNT=3", **hidden)
+    path = f"/events/{event.id}/edit"
+
+    assert send(writer, path, rule=event.rule, revision="1").status_code == 303
+    kept = to_plain(writer.stores.events.get(event.id))
+    assert {name: kept[name] for name in hidden} == hidden
+
+    assert send(writer, path, rule="", revision="2").status_code == 303
+    once = writer.stores.events.get(event.id)
+    assert (once.exceptions, once.labels) == (frozenset(), {"stage": "final"})
+
+
+def test_a_look_at_a_change_shows_it_in_the_place_of_what_is_planned(writer: Served) -> None:
+    event = planned(writer, factor=8.0)
+    form = text(writer, f"/events/{event.id}/edit")
+    (address,) = set(re.findall(r'"(/event-preview[^"]*)"', form))
+
+    looked = pods(send(writer, address, factor="2").text)
+
+    send(writer, f"/events/{event.id}/edit", factor="2", revision="1")
+    assert looked == pods(text(writer, f"/events/{event.id}"))
+    assert looked[1] == pytest.approx(2 * looked[0], abs=1)
+    assert send(writer, f"/event-preview?changes={uuid4()}").status_code == 404
+    assert send(writer, "/event-preview?changes=x").status_code == 400
 
 
 @pytest.mark.parametrize(

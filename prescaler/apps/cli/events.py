@@ -129,8 +129,10 @@ class _Opened:
             raise UnknownEvent(f"{count} an id that begins with {text[:40]!r}")
         return found[0]
 
-    def previews(self, event: PlannedEvent) -> Sequence[Preview]:
-        """What an event does to the plans of the workloads that it is about."""
+    def previews(
+        self, event: PlannedEvent, beside: Sequence[PlannedEvent] = ()
+    ) -> Sequence[Preview]:
+        """What an event, and those changed with it, do to the plans that it is about."""
         following = next_occurrence(event, self.now)
         chosen = event.selection
         meant = [
@@ -140,7 +142,8 @@ class _Opened:
         ][:_PREVIEWED]
         if following is None or not meant:
             return []
-        return preview(event, following, load_table(meant, self.stores, self.now), self.now)
+        table = load_table(meant, self.stores, self.now)
+        return preview(event, following, table, self.now, beside)
 
     def zone(self, names: Sequence[str]) -> str:
         """The civil time of the first workload that is named, else of the first one."""
@@ -272,7 +275,8 @@ def move(
         ends = end_given(begins, end, lasting, zone)
         wanted = Move(local_instant(occurrence, zone), begins, ends)
         if dry_run:
-            _tell(opened, moved(before, wanted, uuid4()).single, as_json=as_json, stored=False)
+            made = moved(before, wanted, uuid4())
+            _tell(opened, made.single, [made.series], as_json=as_json, stored=False)
             return
         planner = Planner(author or who(), reason.strip(), before.revision)
         done = move_occurrence(before.id, wanted, planner, opened.ports)
@@ -407,8 +411,15 @@ def clean(
     OUT.print(f"{count} events forgotten", highlight=False)
 
 
-def _tell(opened: _Opened, event: PlannedEvent, *, as_json: bool, stored: bool) -> None:
-    found = opened.previews(event)
+def _tell(
+    opened: _Opened,
+    event: PlannedEvent,
+    beside: Sequence[PlannedEvent] = (),
+    *,
+    as_json: bool,
+    stored: bool,
+) -> None:
+    found = opened.previews(event, beside)
     if as_json:
         plans = [
             {

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +24,7 @@ from prescaler.apps.pages.workload_tabs import typed
 from prescaler.config.models import Scope
 from prescaler.core.durations import format_duration
 from prescaler.core.errors import BadEvent, BadParameter, NotAllowed
+from prescaler.core.event_text import to_plain
 from prescaler.core.instants import format_instant
 from prescaler.core.planned import EventState, PlannedEvent, Stack
 from prescaler.usecases.change_events import (
@@ -122,11 +123,12 @@ def save_new(request: Request, context: Context, session: Writer, filled: Filled
 def save_changed(
     request: Request, context: Context, session: Writer, identity: UUID, filled: Filled
 ) -> Response:
-    """Replace an event, or show what is wrong."""
-    visible_event(context, session.caller, identity)
+    """Change an event, or show what is wrong."""
+    before = visible_event(context, session.caller, identity)
     who = planner(session.caller, filled.reason, filled.revision)
     try:
-        event = change_event(identity, _plain(filled), who, context.event_ports())
+        changed = _plain(filled, before)
+        event = change_event(identity, changed, who, context.event_ports())
     except BadEvent as error:
         return _form(request, context, session, filled, identity, str(error))
     return _saved(context, event, "saved")
@@ -167,11 +169,21 @@ def save_moved(
 
 
 @router.post("/event-preview")
-def preview(request: Request, context: Context, session: Writer, filled: Filled) -> Response:
-    """What the form, as it stands, would do to the plans; nothing is stored."""
+def preview(
+    request: Request,
+    context: Context,
+    session: Writer,
+    filled: Filled,
+    changes: Annotated[UUID | None, Query()] = None,
+) -> Response:
+    """What the form, as it stands, would do to the plans; nothing is stored.
+
+    changes: the event in whose place it would stand.
+    """
     event, problem = None, ""
+    before = visible_event(context, session.caller, changes) if changes is not None else None
     try:
-        event = read_event(_plain(filled), context.event_ports())
+        event = read_event(_plain(filled, before), context.event_ports(), identity=changes)
     except BadEvent as error:
         problem = str(error)
     return page(
@@ -193,6 +205,7 @@ def _form(
     values = {
         "filled": filled,
         "identity": identity,
+        "looked": f"/event-preview?changes={identity}" if identity else "/event-preview",
         "problem": problem,
         "kinds": known_kinds(context, session.caller),
         "states": list(EventState),
@@ -211,15 +224,25 @@ def _impact(context: ApiContext, caller: Caller, event: PlannedEvent | None) -> 
     return {"event": event, "following": following, "impacts": found}
 
 
-def _plain(filled: EventForm) -> dict[str, Any]:
-    """The form as the API's body; what was left empty is not there."""
+def _plain(filled: EventForm, before: PlannedEvent | None = None) -> dict[str, Any]:
+    """The form as the API's body; what was left empty is not there.
+
+    before: the event that it changes, which keeps what the form has no field for.
+    """
     texts = ("name", "kind", "timezone", "stack", "state", "rule", "description")
     plain: dict[str, Any] = {name: getattr(filled, name).strip() for name in texts}
     plain |= {name: _instant(getattr(filled, name), filled.timezone) for name in ("start", "end")}
     plain |= {name: getattr(filled, name).strip() for name in ("ramp_before", "ramp_after")}
     plain |= {name: _number(getattr(filled, name)) for name in ("factor", "added", "min_pods")}
     plain["workloads"] = _selection(filled.workloads)
-    return {name: value for name, value in plain.items() if value not in ("", None)}
+    kept = _kept(before, repeats=bool(plain["rule"])) if before is not None else {}
+    return kept | {name: value for name, value in plain.items() if value not in ("", None)}
+
+
+def _kept(before: PlannedEvent, *, repeats: bool) -> dict[str, Any]:
+    """What no field of the form shows; times that were taken out are those of a repeating event."""
+    names = {"min_pods_factor", "known_from", "labels"} | ({"exceptions"} if repeats else set())
+    return {name: value for name, value in to_plain(before).items() if name in names}
 
 
 def _instant(text: str, timezone: str) -> str:
