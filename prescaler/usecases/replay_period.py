@@ -1,6 +1,5 @@
 """Play a past period again under every arm, and say what pays."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from prescaler.core.errors import BadParameter
 from prescaler.core.event_book import EMPTY_BOOK, EventBook, acts_at
 from prescaler.core.instants import floor_to, format_instant
 from prescaler.core.planned import Occurrence
-from prescaler.core.policy import LeadTime, PolicyType, ScalingPolicy
+from prescaler.core.policy import PolicyType, ScalingPolicy
 from prescaler.core.replay.advice import Advice, advise
 from prescaler.core.replay.arms import Played, multiplier, play
 from prescaler.core.replay.ground import FORECAST_ARMS, Arm, Ground, Setting
@@ -21,12 +20,13 @@ from prescaler.core.replay.load import AFTER_EVENT, BEFORE_EVENT, lay_out
 from prescaler.core.replay.measures import Prices
 from prescaler.core.replay.paired import Interval, relative_change
 from prescaler.core.replay.promise import Promise
-from prescaler.core.replay.scaling import TICK, Behavior, Delays, Direction, Scaling, Sleep
+from prescaler.core.replay.scaling import TICK, Behavior, Direction
 from prescaler.core.replay.track import Said, declared_floors, track
 from prescaler.core.replay.words import Otherwise
-from prescaler.core.scaledobject import Variant, activation_pods, default_variant
+from prescaler.core.scaledobject import Variant, default_variant
 from prescaler.core.series import Series, coarsen
 from prescaler.core.workload import Workload
+from prescaler.usecases.replay_cluster import delays_of, scaling_of
 from prescaler.usecases.replay_walk import KeptWalks, NothingKept, stretches, walk_all
 
 UTILISATIONS: Final = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -41,12 +41,6 @@ _HOLDS: Final = (timedelta(0), timedelta(minutes=15))
 _GROWTH_QUANTILE: Final = 0.75
 _GROWTH_HOLDS: Final = (timedelta(minutes=2), None)
 """Growth needs no safety of its own: live demand is certain, and only its rise is foreseen."""
-
-_SIGMA_AT_95: Final = 1.6449
-"""The 0.95 quantile of the standard normal distribution."""
-
-_NODE_UPPER: Final = 0.9
-"""In a uniform distribution, from the median to the 0.95 quantile is 0.9 of half its width."""
 
 _FASTER: Final = 2
 _RAMP: Final = Behavior(
@@ -271,43 +265,6 @@ def ground_of(
         events=events,
         counted=subject.counted,
         formula=default_variant(workload) is not Variant.TWO_TRIGGERS,
-    )
-
-
-def scaling_of(workload: Workload) -> Scaling:
-    """The HPA that stands before the workload."""
-    lead, target = workload.policy.lead_time, workload.scale_target
-    behavior = None
-    if lead.behavior is not None:
-        behavior = Behavior(up=Direction(timedelta(0), lead.behavior))
-    return Scaling(
-        least=max(1, target.min_pods),
-        most=target.max_pods,
-        sleep=_sleep(workload),
-        tolerance=lead.tolerance,
-        behavior=behavior,
-        sync=lead.sync,
-    )
-
-
-def _sleep(workload: Workload) -> Sleep | None:
-    lead, target = workload.policy.lead_time, workload.scale_target
-    if not target.sleeps:
-        return None
-    return Sleep(lead.polling, target.cooldown, activation_pods(workload))
-
-
-def delays_of(lead: LeadTime) -> Delays:
-    """Start times drawn around the configured ones: lognormal pods, uniform nodes."""
-    pod, node = lead.pod_start, lead.node_start
-    ratio = max(pod.p95 / pod.p50, 1.0) if pod.p50 else 1.0
-    half = (node.p95 - node.p50) / _NODE_UPPER
-    return Delays(
-        pod_median=pod.p50,
-        pod_sigma=math.log(ratio) / _SIGMA_AT_95,
-        node_least=max(timedelta(0), node.p50 - half),
-        node_most=max(node.p50, node.p50 + half),
-        spare_room=lead.spare_room,
     )
 
 

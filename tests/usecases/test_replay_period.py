@@ -25,6 +25,7 @@ from prescaler.core.replay.ground import Arm, Setting
 from prescaler.core.replay.promise import Promise
 from prescaler.core.replay.scaling import Sleep
 from prescaler.core.series import Series
+from prescaler.usecases.replay_cluster import delays_of, scaling_of
 from prescaler.usecases.replay_document import document
 from prescaler.usecases.replay_period import (
     Crew,
@@ -32,9 +33,7 @@ from prescaler.usecases.replay_period import (
     Stopped,
     Subject,
     Wish,
-    delays_of,
     replay_period,
-    scaling_of,
     sweep_settings,
 )
 from prescaler.usecases.replay_subject import TraceFacts, of_trace, present_of
