@@ -11,7 +11,7 @@ from prescaler.core.replay.arms import Played
 from prescaler.core.replay.ground import Arm, Setting
 from prescaler.core.replay.measures import FIELDS, Prices
 from prescaler.core.replay.promise import Promise
-from prescaler.core.replay.words import Otherwise, advice_words, told
+from prescaler.core.replay.words import Otherwise, advice_words, sleep_words, told
 from prescaler.core.scaledobject import Variant
 from tests.support.replays import played, reactive
 
@@ -288,3 +288,24 @@ def test_the_frontier_holds_what_nothing_beats() -> None:
 )
 def test_settings_in_words(setting: Setting, text: str) -> None:
     assert told(setting) == text
+
+
+def test_the_words_of_a_workload_that_may_sleep() -> None:
+    present = replace(PRESENT, asleep=0.454, woken=7.0)
+    ours = replace(played(OURS, 12, 5), asleep=0.428, woken=8.2)
+    by_itself, planned = (sleep_words(present, best, 0.1) for best in (present, ours))
+
+    assert planned == [*planned[:1], "A plan above 0.1 pods wakes it, and keeps it awake."]
+    assert "as today 45 % of the time at 0 pods and woken 7 times" in planned[0]
+    assert "as named here 43 % of the time at 0 pods and woken 8 times" in planned[0]
+    assert len(by_itself) == 1
+
+
+def test_where_everybody_sleeps_nothing_is_a_share_of_nothing() -> None:
+    asleep = [played(reactive(level), 0, 0) for level in (0.5, 0.7)]
+    found = advise(PROMISE, asleep, asleep[0], PRICES, 9)
+
+    words = advice_words(found, Otherwise(faster=found, exact=found), asleep[0])
+
+    assert found.best is not None
+    assert "saves 0 pod-hours (0.0 %)" in " ".join(words)
