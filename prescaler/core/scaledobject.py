@@ -171,9 +171,15 @@ def trigger_authentications(
     return found
 
 
-def remarks(sources: Sequence[ReactiveSource]) -> list[str]:
+def remarks(workload: Workload, sources: Sequence[ReactiveSource]) -> list[str]:
     """What no object can say and a person must do."""
-    return [
+    found = []
+    if workload.scale_target.sleeps and workload.policy.capacity.unit is Unit.PODS:
+        found.append(
+            "In whole pods any plan is at least one, wakes the workload and keeps it awake: "
+            "capacity.unit load lets it sleep through plans of next to nothing"
+        )
+    return found + [
         f"{source.name} has its own TLS authority or client certificate: give KEDA the authority "
         "by its --ca-dir, and the certificate by a TriggerAuthentication of yours"
         for source in sources

@@ -238,7 +238,15 @@ def test_a_header_that_keda_would_cut_is_refused() -> None:
 def test_a_private_authority_is_remarked() -> None:
     private = ReactiveSource("main", "https://x", private_tls=True)
 
-    assert len(remarks([private, MAIN])) == 1
+    assert len(remarks(workload(), [private, MAIN])) == 1
+
+
+def test_a_workload_that_sleeps_in_whole_pods_is_told_that_any_plan_wakes_it() -> None:
+    whole = replace(SLEEPER, policy=IN_PODS)
+
+    assert "keeps it awake" in remarks(whole, [MAIN])[0]
+    assert remarks(SLEEPER, [MAIN]) == []
+    assert remarks(workload(policy=IN_PODS), [MAIN]) == []
 
 
 def test_other_kinds_carry_their_api_version() -> None:

@@ -71,6 +71,6 @@ def keda(
     typer.echo(
         _HEAD.format(workload=workload, variant=chosen.value, needs=_NEEDS[chosen]), nl=False
     )
-    for remark in remarks(sources):
+    for remark in remarks(found, sources):
         typer.echo(f"# {remark}.")
     typer.echo(yaml.safe_dump_all(documents, sort_keys=False, width=1000), nl=False)
