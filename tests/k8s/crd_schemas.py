@@ -47,7 +47,8 @@ _METRICS_API: Final = _fields(
                 "valueLocation": {"enum": ["value", "growth", "running"]},
                 "targetValue": _POSITIVE_INTEGER,
                 "authMode": {"const": "apiKey"},
-            }
+            },
+            {"activationTargetValue": _QUANTITY},
         ),
         "authenticationRef": _AUTHENTICATION,
     },
@@ -120,6 +121,9 @@ _SCALED_OBJECT: Final = _fields(
             }
         ),
         "advanced": _ADVANCED,
+        "idleReplicaCount": {"const": 0},
+        "pollingInterval": {"type": "integer", "minimum": 1},
+        "cooldownPeriod": _COUNT,
     },
 )
 _SECRET: Final = _fields({"parameter": _STRING, "name": _STRING, "key": _STRING})

@@ -149,6 +149,22 @@ def test_a_workload_that_scales_to_zero_gets_two_triggers(tmp_path: Path) -> Non
     assert "variant two-triggers" in print_keda(configuration, "web")
 
 
+@pytest.mark.parametrize("bounds", [{"min_pods": 0}, {"min_pods": 2, "idle_pods": 0}], ids=str)
+def test_a_workload_that_sleeps_says_so_in_fields_of_its_kind(
+    tmp_path: Path, bounds: dict[str, Any]
+) -> None:
+    target = {"name": "web", "cooldown": "2m", "wake_at": 0.25, **bounds}
+    section = {"name": "web", "scale_target": target, "lead_time": {"polling": "10s"}}
+    configuration = write_configuration(tmp_path / "prescaler.yaml", section)
+    scaled, _ = print_objects(configuration, "web", "two-triggers")
+    ours = scaled["spec"]["triggers"][0]["metadata"]
+
+    crd_schemas.check(scaled)
+    assert (scaled["spec"]["pollingInterval"], scaled["spec"]["cooldownPeriod"]) == (10, 120)
+    assert float(ours["activationTargetValue"]) == 0.25 * int(ours["targetValue"])
+    assert scaled["spec"].get("idleReplicaCount") == bounds.get("idle_pods")
+
+
 def test_the_schema_sees_a_misspelt_field(configuration: Path) -> None:
     scaled, _ = print_objects(configuration, "plain", "formula")
     scaled["spec"]["fallback"]["behaviour"] = scaled["spec"]["fallback"].pop("behavior")
