@@ -1,13 +1,14 @@
 """Planned events in memory: for previews, replays, and tests that need no database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from prescaler.core.errors import ChangedMeanwhile, UnknownEvent
+from prescaler.core.errors import BadEvent, ChangedMeanwhile, StoreDamaged, UnknownEvent
 from prescaler.core.event_book import begins, last_end
-from prescaler.core.event_records import EventQuery, EventWrite, FeedKey, FeedStatus
+from prescaler.core.event_history import Revision, revisions_of
+from prescaler.core.event_records import EventQuery, EventWrite, FeedKey, FeedStatus, subject_of
 from prescaler.core.planned import EventState, PlannedEvent
 from prescaler.core.records import AuditEntry
 
@@ -39,6 +40,17 @@ class MemoryEvents:
         """Confirmed events that are not over for good at an instant."""
         found = self._sorted()
         return [e for e in found if e.state is EventState.CONFIRMED and _lasts(e, instant)]
+
+    def revisions(self, identities: Collection[UUID]) -> Mapping[UUID, Sequence[Revision]]:
+        """What these events were, oldest form first."""
+        found = {}
+        for identity in identities:
+            its = [e for e in self._entries if e.subject == subject_of(identity)]
+            try:
+                found[identity] = revisions_of(sorted(its, key=lambda entry: entry.at))
+            except BadEvent as error:
+                raise StoreDamaged(f"the history of the event {identity}: {error}") from error
+        return {identity: its for identity, its in found.items() if its}
 
     def of_feed(self, feed: str) -> Mapping[FeedKey, PlannedEvent]:
         """What came from a feed, cancelled events included."""

@@ -132,8 +132,11 @@ def acts_at(event: PlannedEvent, known_at: datetime | None) -> bool:
 
 
 def known_by(event: PlannedEvent, instant: datetime | None) -> bool:
-    """Whether an event may be used at an instant (None: in hindsight, everything may)."""
-    return instant is None or event.known_from is None or event.known_from <= instant
+    """Whether an event may be used at an instant (None: in hindsight, whatever is not replaced)."""
+    since, until = event.known_from, event.known_until
+    if instant is None:
+        return until is None
+    return (since is None or since <= instant) and (until is None or instant < until)
 
 
 def window_minimum(policy: Policy) -> int:
@@ -190,12 +193,14 @@ class EventBook:
         return np.array(first, dtype=np.int64), np.array(last, dtype=np.int64)
 
     def known(self, instant: datetime) -> int:
-        """How many of the instants at which an event becomes known have passed."""
-        return bisect_right(self._revelations, instant)
+        """How many of the `revelations` have passed."""
+        return bisect_right(self.revelations, instant)
 
     @cached_property
-    def _revelations(self) -> tuple[datetime, ...]:
-        return tuple(sorted({e.known_from for e in self.events if e.known_from is not None}))
+    def revelations(self) -> tuple[datetime, ...]:
+        """The instants at which an event becomes known, or one form of it gives way to the next."""
+        found = {at for e in self.events for at in (e.known_from, e.known_until)}
+        return tuple(sorted(at for at in found if at is not None))
 
     def occurrences(self, start: datetime, end: datetime) -> list[Occurrence]:
         """Occurrences whose effect, ramps included, touches [start, end), ascending."""

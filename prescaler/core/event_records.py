@@ -11,6 +11,11 @@ from prescaler.core.planned import EventState, PlannedEvent
 from prescaler.core.records import AuditEntry
 
 
+def subject_of(identity: UUID) -> str:
+    """What the audit calls an event."""
+    return f"event {identity}"
+
+
 @dataclass(frozen=True, order=True)
 class FeedKey:
     """Who an event is in its feed. recurrence: the moved occurrence's own start, "" = the event."""

@@ -62,7 +62,8 @@ class PlannedEvent:
 
     start, end: the first occurrence, UTC. timezone: in which a recurrence keeps its civil time.
     rule: an RFC 5545 RRULE without its name; exceptions: starts that do not take place.
-    known_from: nothing may use the event before that instant (None: always known).
+    known_from: nothing may use the event before that instant (None: always known). known_until: a
+    form that the event had before it was changed then; never stored (None: it is as it is).
     """
 
     id: UUID
@@ -75,6 +76,7 @@ class PlannedEvent:
     effect: Effect
     state: EventState = EventState.CONFIRMED
     known_from: datetime | None = None
+    known_until: datetime | None = None
     rule: str | None = None
     exceptions: frozenset[datetime] = frozenset()
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -3,13 +3,14 @@
 Every method may raise the errors of its kind (`SourceError`, `StoreError`) beside those named.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from prescaler.core.arrays import IntArray
 from prescaler.core.engine import ModelState
+from prescaler.core.event_history import Revision
 from prescaler.core.event_records import EventQuery, EventWrite, FeedKey
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.jobs import STALE_AFTER, Job, JobKind, JobState
@@ -410,6 +411,14 @@ class EventStore(Protocol):
 
     def acting_from(self, instant: datetime) -> Sequence[PlannedEvent]:
         """Confirmed events that are not over for good at an instant."""
+        ...
+
+    def revisions(self, identities: Collection[UUID]) -> Mapping[UUID, Sequence[Revision]]:
+        """What these events were, oldest form first, as far back as the audit is kept.
+
+        Raises:
+            StoreDamaged: an entry of the audit cannot be read back.
+        """
         ...
 
     def of_feed(self, feed: str) -> Mapping[FeedKey, PlannedEvent]:

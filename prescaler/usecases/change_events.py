@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from prescaler.core.errors import BadEvent, BadEvents, BadParameter, ChangedMeanwhile
 from prescaler.core.event_book import last_end, occurrences
-from prescaler.core.event_records import EventWrite
+from prescaler.core.event_records import EventWrite, subject_of
 from prescaler.core.event_text import from_plain, to_plain
 from prescaler.core.instants import format_instant
 from prescaler.core.planned import EventState, PlannedEvent
@@ -166,11 +166,16 @@ def moved(before: PlannedEvent, move: Move, identity: UUID) -> Moved:
 def move_occurrence(identity: UUID, move: Move, who: Planner, ports: EventPorts) -> Moved:
     """Move one time of a repeating event; the others stay, and both changes come or neither.
 
+    The new time is known from now on: a replay of the days before must not know of it.
+
     Raises:
         UnknownEvent, BadEvent, ChangedMeanwhile
     """
     before = _read_before(identity, who, ports)
     made = moved(before, move, uuid4())
+    now, known = _now(ports), made.single.known_from
+    single = replace(made.single, known_from=now if known is None else max(known, now))
+    made = replace(made, single=single)
     who.may(made.single)
     writes = [
         _entry("move occurrence", before, made.series, who, ports),
@@ -214,11 +219,6 @@ def clean_events(before: datetime, who: Planner, ports: EventPorts) -> int:
     return ports.events.forget(before, entry)
 
 
-def subject_of(event: PlannedEvent) -> str:
-    """What the audit calls an event."""
-    return f"event {event.id}"
-
-
 def audit_entry(
     action: str,
     before: PlannedEvent | None,
@@ -231,7 +231,7 @@ def audit_entry(
         at=at,
         author=who.author[:200],
         action=action,
-        subject=subject_of(after),
+        subject=subject_of(after.id),
         reason=who.reason,
         before=_text(before) if before else None,
         after=_text(after),

@@ -156,7 +156,7 @@ def of_workload(
             f"{format_instant(end)}; run prescaler backfill first"
         )
     known = _until_last_observation(series.from_first_observation())
-    book = ports.calendar.book(workload, start - AROUND)
+    book = ports.calendar.told(workload, start - AROUND)
     if more:
         tried = EventIndex(list(more)).book(workload.name, workload.labels)
         book = EventBook(tuple(sorted((*book.events, *tried.events), key=lambda e: e.start)))

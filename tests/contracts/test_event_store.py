@@ -9,11 +9,21 @@ import pytest
 import sqlalchemy as sa
 
 from prescaler.core.errors import ChangedMeanwhile, StoreDamaged, UnknownEvent
+from prescaler.core.event_history import Revision
 from prescaler.core.event_records import EventQuery, EventWrite, FeedKey, FeedStatus
+from prescaler.core.event_text import to_plain
 from prescaler.core.planned import Effect, EventState, PlannedEvent, Selection
 from prescaler.core.records import AuditEntry, AuditQuery
+from prescaler.usecases.change_events import (
+    EventPorts,
+    Planner,
+    cancel_event,
+    change_event,
+    plan_event,
+)
 from tests.contracts.conftest import AllStores
 from tests.support.builders import DAY, MONDAY, event
+from tests.support.fakes import SetClock
 
 HOUR = timedelta(hours=1)
 ENTRY = AuditEntry(MONDAY, "ada", "create event", "event x", "match night", None, "{}")
@@ -221,3 +231,39 @@ def test_the_newest_fetch_of_a_feed_is_kept(stores: AllStores) -> None:
     stores.feeds.note(then)
     stores.feeds.note(replace(first, name="others"))
     assert stores.feeds.all() == {"matches": then, "others": replace(first, name="others")}
+
+
+def test_what_an_event_was_before_its_changes_is_read_back_oldest_first(
+    stores: AllStores,
+) -> None:
+    clock = SetClock(MONDAY)
+    ports = EventPorts(clock, stores.events, {"web"})
+    plain = {k: v for k, v in to_plain(replace(FULL, rule=None)).items() if k != "workloads"}
+    first = plan_event({**plain, "workloads": ["web"]}, Planner("ada"), ports)
+    other = plan_event({**plain, "workloads": ["web"], "name": "other"}, Planner("ada"), ports)
+    clock.move(HOUR)
+    moved = change_event(
+        first.id, {**to_plain(first), "start": "2026-11-24T21:30:00Z"}, Planner("ada"), ports
+    )
+    clock.move(HOUR)
+    gone = cancel_event(first.id, Planner("ada"), ports)
+
+    found = stores.events.revisions([first.id, uuid4()])
+
+    assert found == {
+        first.id: [
+            Revision(first, MONDAY),
+            Revision(moved, MONDAY + HOUR),
+            Revision(gone, MONDAY + 2 * HOUR),
+        ]
+    }
+    assert set(stores.events.revisions([first.id, other.id])) == {first.id, other.id}
+    assert stores.events.revisions([]) == {}
+
+
+def test_a_history_that_cannot_be_read_back_is_said_to_be_damaged(stores: AllStores) -> None:
+    entry = replace(ENTRY, subject=f"event {FULL.id}")
+    stores.events.write([EventWrite(FULL, entry)])
+
+    with pytest.raises(StoreDamaged, match=str(FULL.id)):
+        stores.events.revisions([FULL.id])

@@ -72,6 +72,7 @@ def test_any_time_of_it_can_move(number: int) -> None:
     )
     assert (single.rule, single.exceptions, single.source) == (None, frozenset(), "api")
     assert single.effect == calendar.event.effect
+    assert single.known_from == TUESDAY - WEEK, "when it was moved"
     assert (single.kind, single.labels) == ("football", {"stage": "league"})
     assert done.series.revision == 2
 

@@ -21,6 +21,7 @@ import pytest
 from prescaler.core import event_book
 from prescaler.core.arrays import BoolArray, FloatArray, IntArray
 from prescaler.core.event_book import EMPTY_BOOK, EventBook
+from prescaler.core.event_history import Revision, as_known
 from prescaler.core.history import History
 from prescaler.core.instants import from_epoch, to_epoch
 from prescaler.core.planned import Effect, PlannedEvent
@@ -356,10 +357,12 @@ def decided_before(of: Subject, arm: Arm) -> tuple[list[Said], IntArray, FloatAr
     return walks, ground.tracks[arm].floors[past], ground.load.signal[past]
 
 
-def found_out(planted: Subject, arm: Arm, leak: Leak | None = None) -> bool:
+def found_out(
+    planted: Subject, arm: Arm, leak: Leak | None = None, honest: Subject = PLAIN
+) -> bool:
     """Whether anything before `THEN` differs for what was planted."""
     seen = []
-    for of in (PLAIN, planted):
+    for of in (honest, planted):
         with pytest.MonkeyPatch.context() as patch:
             if leak is not None:
                 leak(patch, coarsen(of.series, STEP))
@@ -383,3 +386,15 @@ def test_a_leak_of_this_kind_is_found_out(leak: str) -> None:
 @pytest.mark.parametrize("plant", [DEMAND, EVENT, CORRECTION, LESSON])
 def test_without_a_leak_nothing_is_found(plant: str) -> None:
     assert not any(found_out(PLANTS[plant][0], arm) for arm in (Arm.REACTIVE, *FORECASTS))
+
+
+def test_an_event_that_is_moved_is_known_at_its_old_time_until_then() -> None:
+    was = replace(CORRECTED, known_from=None, revision=1)
+    moved = replace(was, start=was.start + 2 * HOUR, end=was.end + 2 * HOUR, revision=2)
+    forms = as_known(moved, [Revision(was, make.MONDAY), Revision(moved, THEN)])
+    honest, told = subject(trace(), was), subject(trace(), *forms)
+
+    assert not found_out(told, Arm.CALENDAR, honest=honest)
+    assert found_out(subject(trace(), moved), Arm.CALENDAR, honest=honest), "or nothing is proved"
+    later = by_arm(played(told)[0])[Arm.CALENDAR].ready
+    assert not np.array_equal(later, by_arm(played(honest)[0])[Arm.CALENDAR].ready)

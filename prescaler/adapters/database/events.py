@@ -1,9 +1,9 @@
 """Planned events and their feeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -14,13 +14,16 @@ from prescaler.adapters.database.engine import Database
 from prescaler.adapters.database.upserts import upsert
 from prescaler.core.errors import BadEvent, ChangedMeanwhile, StoreDamaged, UnknownEvent
 from prescaler.core.event_book import begins, last_end
-from prescaler.core.event_records import EventQuery, EventWrite, FeedKey, FeedStatus
+from prescaler.core.event_history import Revision, revisions_of
+from prescaler.core.event_records import EventQuery, EventWrite, FeedKey, FeedStatus, subject_of
 from prescaler.core.event_text import from_stored, to_plain
 from prescaler.core.planned import EventState, PlannedEvent
 from prescaler.core.records import AuditEntry
 
 _EVENT = (t.event.c.id, t.event.c.revision, t.event.c.body)
 _ONE_ROW = 1
+_SUBJECTS_AT_ONCE: Final = 500
+_ENTRY = [column for column in t.audit.c if column.name != "id"]
 
 
 class DatabaseEvents:
@@ -69,6 +72,18 @@ class DatabaseEvents:
             .where(sa.or_(over.is_(None), over > instant))
             .order_by(t.event.c.starts_at, t.event.c.id)
         )
+
+    def revisions(self, identities: Collection[UUID]) -> Mapping[UUID, Sequence[Revision]]:
+        """What these events were, oldest form first, as far back as the audit is kept."""
+        wanted = {subject_of(identity): identity for identity in identities}
+        entries: dict[str, list[AuditEntry]] = {}
+        with self._database.read() as connection:
+            for some in _pieces(list(wanted)):
+                query = sa.select(*_ENTRY).where(t.audit.c.subject.in_(some))
+                ordered = query.order_by(t.audit.c.at, t.audit.c.id)
+                for row in connection.execute(ordered).mappings():
+                    entries.setdefault(row["subject"], []).append(AuditEntry(**row))
+        return {wanted[subject]: _revisions(subject, its) for subject, its in entries.items()}
 
     def of_feed(self, feed: str) -> Mapping[FeedKey, PlannedEvent]:
         """What came from a feed, cancelled events included."""
@@ -152,6 +167,18 @@ def _event(row: Any) -> PlannedEvent:
         return from_stored(row.body, row.revision)
     except BadEvent as error:
         raise StoreDamaged(f"the stored event {row.id} cannot be read back: {error}") from error
+
+
+def _pieces(subjects: list[str]) -> Iterator[list[str]]:
+    for first in range(0, len(subjects), _SUBJECTS_AT_ONCE):
+        yield subjects[first : first + _SUBJECTS_AT_ONCE]
+
+
+def _revisions(subject: str, entries: list[AuditEntry]) -> list[Revision]:
+    try:
+        return revisions_of(entries)
+    except BadEvent as error:
+        raise StoreDamaged(f"the history of the {subject} cannot be read back: {error}") from error
 
 
 def _columns(write: EventWrite) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from prescaler.apps.api.review_routes import From, Limit, To, etag, revision_in
 from prescaler.apps.api.shapes import InstantText, audit_json
 from prescaler.core.errors import BadParameter
 from prescaler.core.event_book import acts_at, begins, occurrences
-from prescaler.core.event_records import EventQuery
+from prescaler.core.event_records import EventQuery, subject_of
 from prescaler.core.instants import format_instant, parse_instant
 from prescaler.core.planned import EventState, Occurrence, PlannedEvent
 from prescaler.core.records import AuditQuery, storable_text
@@ -35,7 +35,6 @@ from prescaler.usecases.change_events import (
     move_occurrence,
     plan_event,
     read_event,
-    subject_of,
 )
 from prescaler.usecases.preview_event import next_occurrence, preview
 
@@ -166,7 +165,7 @@ def show_changes(
 ) -> dict[str, Any]:
     """Who did what to an event, when and why, with all of it before and after; newest first."""
     event = visible_event(context, caller, identity)
-    found = context.stores.audit.recent(limit, AuditQuery(subject=subject_of(event)))
+    found = context.stores.audit.recent(limit, AuditQuery(subject=subject_of(event.id)))
     return {"items": [audit_json(entry) for entry in found]}
 
 

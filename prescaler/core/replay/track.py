@@ -124,7 +124,7 @@ class Track:
 def declared_floors(book: EventBook, policy: Policy, ticks: IntArray) -> IntArray:
     """[T] declared pods, each event from the moment on that it is known."""
     pods = np.zeros(len(ticks), dtype=np.int64)
-    told = sorted({to_epoch(e.known_from) for e in book.events if e.known_from is not None})
+    told = [to_epoch(at) for at in book.revelations]
     bounds = [0, *np.searchsorted(ticks, told, "left").tolist(), len(ticks)]
     for low, high in pairwise(bounds):
         piece = ticks[low:high]
