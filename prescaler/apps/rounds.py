@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import structlog
 
+from prescaler.core.errors import StoreError
+
 _LOG = structlog.get_logger()
 
 
@@ -13,5 +15,7 @@ def rounds(stop: threading.Event, seconds: float, work: Callable[[], None], name
     while not stop.wait(seconds):
         try:
             work()
+        except StoreError as error:
+            _LOG.warning(f"{name}_round_failed", error=str(error))
         except Exception:  # noqa: BLE001 - the outermost loop of a thread: the next round tries again
             _LOG.exception(f"{name}_round_failed")

@@ -52,6 +52,20 @@ def test_there_is_at_most_one_leader(url: str) -> None:
     two.release()
 
 
+def test_a_full_disk_keeps_nobody_from_leading(tmp_path: Path) -> None:
+    # No file of this process may grow any more, which fails as a full disk does.
+    program = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n" + _HOLDER
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    holder = subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"True\n"
+        assert not candidate(url).acquire()
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
 def test_a_released_leadership_is_free_at_once(url: str) -> None:
     one, two = candidate(url), candidate(url)
 

@@ -33,12 +33,12 @@ _BY_SQLSTATE: Final[dict[str, tuple[type[StoreError], str]]] = {
 _BY_TEXT: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
     ("database is locked", StoreBusy, "the database file is locked by another program"),
     ("database table is locked", StoreBusy, "the database file is locked by another program"),
-    ("database or disk is full", StoreFull, "no space left where the database file lies"),
+    ("database or disk is full", StoreFull, "its disk is full; free some space, nothing was lost"),
     ("readonly database", StoreUnreachable, "the database file may not be written to"),
     ("unable to open database", StoreUnreachable, "no such folder, or no right to write there"),
     ("not a database", StoreDamaged, "the file is not an SQLite database"),
     ("malformed", StoreDamaged, "the database file is damaged; restore it from a backup"),
-    ("disk i/o error", StoreUnreachable, "the disk under the database file fails"),
+    ("disk i/o error", StoreUnreachable, "its disk is full or fails: look at `df`"),
     ("no such table", StoreNotMigrated, f"a table is missing: {_UPGRADE}"),
     ("no such column", StoreNotMigrated, f"a column is missing: {_UPGRADE}"),
 )  # fmt: skip

@@ -82,6 +82,8 @@ class Clockwork:
         while not stop.wait(_ROUND_SECONDS if self._leads else _ROUND_SECONDS / 2):
             try:
                 self.round()
+            except StoreError as error:
+                _LOG.warning("clockwork_round_failed", error=str(error))
             except Exception:  # noqa: BLE001 - the outermost loop of this thread: the next round tries again
                 _LOG.exception("clockwork_round_failed")
         self._follow()
