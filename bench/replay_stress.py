@@ -153,7 +153,7 @@ def _stressed(
     arm: Arm,
     twist: Twist,
 ) -> list[dict[str, object]]:
-    """Reactive scaling at 70 % and prescaler at three quantiles, on one scenario."""
+    """Reactive scaling at 70 % and prescaler at three quantiles and as growth, on one scenario."""
     truth = (twist.truth or case).subject
     known = ground_of(truth, case.start, case.end)
     if twist.blind is not None:
@@ -172,6 +172,8 @@ def _stressed(
         ]
         ground = replace(ground, dead=[tuple(np.searchsorted(ticks, e)) for e in edges])
     settings = [Setting(Arm.REACTIVE, 0.7), *(Setting(arm, 0.7, q) for q in (0.5, 0.75, 0.95))]
+    if twist.variant is Variant.FORMULA:
+        settings.append(Setting(arm, 0.7, 0.75, growth=True))
     return [_stress_row(title, one) for one in bench.play(ground, settings)]
 
 

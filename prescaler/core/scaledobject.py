@@ -286,14 +286,13 @@ def _pods(workload: Workload, pods: float) -> str:
 
 def _ours(workload: Workload, variant: Variant, public_url: str) -> list[dict[str, Any]]:
     """The triggers that ask us; those of growth read other fields of the same answer."""
-    predicted = _predicted(workload, variant, public_url)
-    if variant is not Variant.GROWTH:
-        return [predicted]
-    fields = ["growth", "running"] if _lands(workload) else ["growth"]
-    return [predicted] + [
-        {**predicted, "name": name, "metadata": {**predicted["metadata"], "valueLocation": name}}
-        for name in fields
-    ]
+    triggers = [_predicted(workload, variant, public_url)]
+    if variant is Variant.GROWTH:
+        for name in ("growth", "running") if _lands(workload) else ("growth",):
+            more = _predicted(workload, variant, public_url)
+            more["name"] = more["metadata"]["valueLocation"] = name
+            triggers.append(more)
+    return triggers
 
 
 def _predicted(workload: Workload, variant: Variant, public_url: str) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from prescaler.core.policy import Tolerance
 from tests.k8s import crd_schemas
 from tests.k8s.keda_expr import admit
 from tests.k8s.keda_model import Scaled, metrics_for_hpa, read_scaled_object, wanted_pods
-from tests.k8s.printed import print_objects, write_configuration
+from tests.k8s.local import local_base
+from tests.k8s.manifests import EXAMPLES
+from tests.k8s.printed import print_keda, print_objects, write_configuration
 
 TARGET = 80
 GROWS = {"min_pods": 3, "acts_as": "growth"}
@@ -50,6 +52,14 @@ def test_the_formula_and_its_triggers(scaled: Scaled) -> None:
     assert scaled.formula == (
         f"{wanted} > (running ?? 0) * 80 ? max({wanted}, (running ?? 0) * 88 + 0.8) : {wanted}"
     )
+
+
+def test_the_example_is_what_is_printed_for_the_base_once_it_grows(tmp_path: Path) -> None:
+    path = local_base(tmp_path)
+    text = path.read_text()
+    path.write_text(text.replace("    mode: shadow", "    mode: shadow\n    acts_as: growth", 1))
+
+    assert print_keda(path, "web") == (EXAMPLES / "growth.yaml").read_text(encoding="utf-8")
 
 
 live = st.floats(0, 150 * TARGET)
