@@ -66,7 +66,7 @@ def variants() -> list[Setting]:
         ("calibration", "_HALF_LIFE_DAYS", (3.0, 12.0)),
         ("calibration", "_FEW_DAYS_LATER", (0.7, 3.0)),
         ("calibration", "_EVERYWHERE", (0.1, 1.0)),
-        ("calibration", "_RECENT_HOURS", (1.0, 12.0)),
+        ("calibration", "_RECENT_HOURS", ((3.0, 3.0), (12.0, 1.0))),
         ("trial", "_SPAN_DAYS", (7, 28)),
         ("forecasters.regression", "_HALF_LIFE_DAYS", (14.0, 28.0)),
         ("scales", "_OFFSET", (0.02, 0.1)),

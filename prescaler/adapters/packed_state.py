@@ -16,6 +16,7 @@ from prescaler.core.arrays import FloatArray
 from prescaler.core.calibration import Spread
 from prescaler.core.combination import Combination
 from prescaler.core.conformal import Watch
+from prescaler.core.echo import Echo
 from prescaler.core.engine import ModelState, ReachState
 from prescaler.core.errors import StoreDamaged
 from prescaler.core.history import DayOff
@@ -26,8 +27,12 @@ from prescaler.core.scales import DemandScale
 from prescaler.core.track_record import TrackRecord
 from prescaler.core.trial import Expert, Learnt
 
-_FORM: Final = 2
-"""1 was the state of the first engine; it is refused, and the next refit writes this one."""
+_FORM: Final = 3
+_READ: Final = (2, 3)
+"""1 was the state of the first engine; it is refused, and the next refit writes this one. 2 knew no
+echo and two signs of size: it rolls as it did, and what widths it learnt is kept."""
+
+_SIGNS: Final = 4
 
 _DAMAGE: Final = (
     *(ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile, zlib.error),
@@ -171,7 +176,7 @@ def _watch_in(key: str, meta: Mapping[str, Any], arrays: Arrays) -> Watch:
 
 
 def _check_form(form: int) -> None:
-    if form != _FORM:
+    if form not in _READ:
         raise ValueError(f"form {form}, this release reads {_FORM}")
 
 
@@ -184,6 +189,8 @@ def _reach_out(key: str, part: ReachState, arrays: Arrays) -> dict[str, Any]:
         f"{key}/shares": mix.shares,
         f"{key}/naive": mix.naive.astype(np.float64),
         f"{key}/naive_share": mix.naive_share,
+        f"{key}/echo": part.echo.share,
+        f"{key}/recent": spread.recent,
         f"{key}/table": spread.table,
         f"{key}/slope": spread.slope,
         f"{key}/centre": spread.centre,
@@ -198,7 +205,8 @@ def _reach_out(key: str, part: ReachState, arrays: Arrays) -> dict[str, Any]:
         "parameters": {name: sorted(found) for name, found in learnt.parameters.items()},
         "mix_edges": mix.edges,
         "spread_edges": spread.edges,
-        "recent": spread.recent,
+        "usual": spread.usual,
+        "echo_limit": part.echo.limit,
         "offset": spread.offset,
     }
 
@@ -222,15 +230,24 @@ def _reach_in(key: str, meta: Mapping[str, Any], arrays: Arrays) -> ReachState:
     spread = Spread(
         edges=tuple(meta["spread_edges"]),
         table=arrays[f"{key}/table"],
-        slope=arrays[f"{key}/slope"],
-        centre=arrays[f"{key}/centre"],
-        floor=arrays[f"{key}/floor"],
-        recent=meta["recent"],
+        slope=_signs_in(arrays[f"{key}/slope"], 0.0),
+        centre=_signs_in(arrays[f"{key}/centre"], 0.0),
+        floor=_signs_in(arrays[f"{key}/floor"], 1.0),
+        recent=arrays[f"{key}/recent"] if "usual" in meta else np.full(2, meta["recent"]),
+        usual=meta["usual"] if "usual" in meta else meta["recent"],
         offset=meta["offset"],
         peak=_peak_in(key, arrays),
     )
     experts = tuple(Expert(forecaster, kind) for forecaster, kind in meta["experts"])
-    return ReachState(experts, learnt, mix, spread)
+    silent = np.zeros(learnt.coefficients.shape[-1])
+    echo = Echo(arrays.get(f"{key}/echo", silent), meta.get("echo_limit", 0.0))
+    return ReachState(experts, learnt, mix, echo, spread)
+
+
+def _signs_in(found: FloatArray, missing: float) -> FloatArray:
+    """[B, 4]; form 2 had the first two."""
+    more = _SIGNS - found.shape[1]
+    return np.pad(found, ((0, 0), (0, more)), constant_values=missing)
 
 
 def _peak_in(key: str, arrays: Arrays) -> FloatArray:

@@ -88,17 +88,6 @@ def trailing_means(residuals: Residuals, ends: IntArray, windows: IntArray) -> F
     return found
 
 
-def newest_means(residuals: Residuals, windows: IntArray) -> FloatArray:
-    """[E, P] the same for the last point alone, without the sums of all others."""
-    points = len(residuals.known)
-    starts, place = np.unique(np.maximum(points - windows, 0), return_inverse=True)
-    parts = np.add.reduceat(residuals.values, starts, axis=1)
-    counts = np.add.reduceat(residuals.known.astype(np.int64), starts)
-    total, count = (np.cumsum(part[..., ::-1], axis=-1)[..., ::-1] for part in (parts, counts))
-    means = (total / np.maximum(count, 1))[:, place]
-    return np.pad(means, ((0, 0), (0, 1)), constant_values=_CONSTANT)
-
-
 @dataclass(frozen=True, eq=False)
 class Lesson:
     """What the coefficients are learnt from.

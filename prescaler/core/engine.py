@@ -15,13 +15,14 @@ import numpy as np
 from prescaler.core import plan_watch
 from prescaler.core.arrays import FloatArray
 from prescaler.core.calendar import DAY
-from prescaler.core.calibration import Spread, measure
+from prescaler.core.calibration import Signs, Spread, measure, residual_size, steepness
 from prescaler.core.combination import Combination, combine
 from prescaler.core.conformal import Watch
 from prescaler.core.correction_prior import PRIOR, CorrectionPrior
 from prescaler.core.days_off import remembered
 from prescaler.core.drift import bounds_of, drifted
 from prescaler.core.durations import format_duration
+from prescaler.core.echo import Echo, listen
 from prescaler.core.errors import ForecasterFailed, TooLittleHistory
 from prescaler.core.forecast import BUCKETS, Basis
 from prescaler.core.forecasters import POOL, Forecaster
@@ -31,7 +32,7 @@ from prescaler.core.level_shift import LevelShift, level_shifts, levelled
 from prescaler.core.naive import better_naive, seasonal_naive
 from prescaler.core.quantiles import MEDIAN, QUANTILES, uncrossed
 from prescaler.core.scales import DemandScale
-from prescaler.core.trial import Expert, Learnt, predict, run_trial
+from prescaler.core.trial import Expert, Learnt, Said, predict, run_trial
 from prescaler.core.widths import Widths
 
 LEAST_HISTORY: Final = timedelta(hours=36)
@@ -50,6 +51,7 @@ class ReachState:
     experts: tuple[Expert, ...]
     learnt: Learnt
     mix: Combination
+    echo: Echo
     spread: Spread
 
 
@@ -183,9 +185,10 @@ def _refit_reach(
     trial, learnt = run_trial(history, scale, reach, pool, prior)
     bands = weight_bands(reach, history.step)
     mix, mixed, apart = combine(trial, bands, history.step, scale.typical)
+    echo, mixed = listen(trial, mixed, history.step, scale.offset)
     edges = spread_bands(reach, history.step)
     spread = measure(trial, mixed, apart, edges, history.step, scale.offset)
-    return ReachState(trial.experts, learnt, mix, spread)
+    return ReachState(trial.experts, learnt, mix, echo, spread)
 
 
 def roll(
@@ -232,11 +235,32 @@ def _roll_reach(
     pool: Sequence[Forecaster],
 ) -> FloatArray:
     """[covers, Q] values of one range of leads, whose local hours are given [covers]."""
-    predicted = predict(history, state.scale, reach, part.learnt, pool)
-    leads = reach.horizon
-    mixed, apart = part.mix.mix(predicted[:, None, :], leads)
-    deviation = part.spread.around(mixed[0], apart[0], leads, hour)
-    return np.asarray(mixed[0][:, None] + deviation * state.watch.factors(leads))
+    said = predict(history, state.scale, reach, part.learnt, pool)
+    leads, offset = reach.horizon, state.scale.offset
+    mixed, apart = part.mix.mix(said.ahead[:, None, :], leads)
+    missed, recent = _lately(part, said, reach, history.step)
+    share = np.interp(leads, reach.leads, part.echo.share)
+    median = part.echo.corrected(mixed, missed, share, offset)
+    learnt = median[:, reach.leads - 1 - reach.covers.start]
+    steep = np.interp(leads, reach.leads, steepness(learnt, reach.leads, history.step)[0])
+    signs = Signs(apart[0], recent, steep)
+    deviation = part.spread.around(median[0], signs, leads, hour)
+    return np.asarray(median[0][:, None] + deviation * state.watch.factors(leads))
+
+
+def _lately(
+    part: ReachState, said: Said, reach: Reach, step: timedelta
+) -> tuple[FloatArray, FloatArray]:
+    """[1] the last miss of the mix, and [2] recent sizes, from the newest observations."""
+    if not said.came.size:
+        return np.zeros(1), part.spread.recent
+    short = reach.leads[: said.came.shape[1]]
+    mixed, _ = part.mix.mix(said.lately, short)
+    offset = part.spread.offset
+    missed = part.echo.misses((said.came - mixed) / residual_size(mixed, offset))
+    mixed = part.echo.corrected(mixed, missed[:-1], part.echo.share[: len(short)], offset)
+    residual = (said.came - mixed) / residual_size(mixed, offset)
+    return missed[-1:], part.spread.newest(residual, reach.spacing * (step / DAY))
 
 
 def _enough(history: History) -> None:

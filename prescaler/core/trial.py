@@ -12,7 +12,6 @@ from prescaler.core.correction import (
     Lesson,
     Residuals,
     learn,
-    newest_means,
     pooled_prior,
     trailing_means,
     windows_in_steps,
@@ -39,6 +38,9 @@ one: the first ones only teach."""
 _LEAST_MEMORY: Final = DAY / 4
 _REACH_BACK: Final = 3 * DAY
 """The longest window of the correction: so far back a roll draws the curves."""
+
+_LATELY: Final = DAY / 8
+"""So far back a roll says again what would have been said: what the spread and the echo ask for."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,19 @@ class Learnt:
     parameters: Mapping[str, Parameters]
     coefficients: FloatArray
     spread: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What E experts say now, and what they would have said at the last K cutoffs.
+
+    ahead: [E, covers]; lately: [E, K, S] at the S learnt leads up to one spacing of cutoffs, newest
+    last; came: [K, S] what came there, NaN where unknown; load units.
+    """
+
+    ahead: FloatArray
+    lately: FloatArray
+    came: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,8 +188,8 @@ def predict(
     reach: Reach,
     learnt: Learnt,
     pool: Sequence[Forecaster],
-) -> FloatArray:
-    """[E, covers] what each expert says now, load units.
+) -> Said:
+    """What each expert says now, load units.
 
     Raises:
         ForecasterFailed: what was learnt does not suit this history or this pool.
@@ -189,13 +204,26 @@ def predict(
     logs = draw(able, learnt.parameters, days, history, near)
     bases, known = _bases(logs, scale, reach), points - first
     residuals = _residuals(bases[:, :known], history.demand[first:], scale, reach, learnt.spread)
-    now = newest_means(residuals, windows_in_steps(history.step))
-    correction = now[:, None] @ learnt.coefficients
-    lasting = Lasting.of(residuals, np.array([known - 1]), history.step)
-    lasting.correct(correction, reach.leads)
+    ends = known - 1 - np.arange(_cutoffs_lately(history, reach), -1, -1) * reach.spacing
+    features = trailing_means(residuals, ends, windows_in_steps(history.step))
+    correction = features @ learnt.coefficients
+    Lasting.of(residuals, ends, history.step).correct(correction, reach.leads)
     ahead = slice(known + reach.covers.start, known + reach.covers.stop)
-    carried = np.stack([np.interp(reach.horizon, reach.leads, row) for row in correction[:, 0]])
-    return _in_load(bases[:, ahead] + carried, logs[:, ahead], scale, reach, able)
+    carried = np.stack([np.interp(reach.horizon, reach.leads, row) for row in correction[:, -1]])
+    short = reach.leads[reach.leads <= reach.spacing]
+    index = ends[:-1, None] + short
+    past = bases[:, index] + correction[:, :-1, : len(short)]
+    return Said(
+        ahead=_in_load(bases[:, ahead] + carried, logs[:, ahead], scale, reach, able),
+        lately=_in_load(past, logs[:, index], scale, reach, able),
+        came=history.demand_at(first + index),
+    )
+
+
+def _cutoffs_lately(history: History, reach: Reach) -> int:
+    """K: enough for the last three hours and one before; none where no lead is short enough."""
+    short = int(reach.leads[0]) <= reach.spacing
+    return (_LATELY // history.step) // reach.spacing + 1 if short else 0
 
 
 def _origins(history: History, reach: Reach) -> IntArray:

@@ -168,9 +168,9 @@ def test_what_is_no_archive_is_damaged(payload: bytes) -> None:
         unpack_state(payload)
 
 
-@pytest.mark.parametrize("form", [1, 3, None, "2"])
+@pytest.mark.parametrize("form", [1, 4, None, "2"])
 def test_another_form_is_said(form: object) -> None:
-    with pytest.raises(StoreDamaged, match=f"form {form}, this release reads 2"):
+    with pytest.raises(StoreDamaged, match=f"form {form}, this release reads 3"):
         unpack_state(rewritten(form=form))
 
 
@@ -207,3 +207,25 @@ def test_peaks_of_a_release_that_kept_them_by_the_hour_are_carried_on() -> None:
     for part in state.reaches:
         np.testing.assert_allclose(part.spread.peak_ratio(np.array([1]), np.array([21.5])), 3.1)
         assert part.spread.peak.shape == (len(part.spread.edges), 24)
+
+
+def test_a_state_without_echo_and_with_two_signs_still_rolls() -> None:
+    with np.load(BytesIO(PAYLOAD), allow_pickle=False) as found:
+        arrays = {name: found[name] for name in found.files}
+    meta = json.loads(arrays.pop("meta").tobytes()) | {"form": 2}
+    for key, reach in enumerate(meta["reaches"]):
+        reach["recent"] = reach.pop("usual")
+        del reach["echo_limit"], arrays[f"{key}/echo"], arrays[f"{key}/recent"]
+        for name in ("slope", "centre", "floor"):
+            arrays[f"{key}/{name}"] = arrays[f"{key}/{name}"][:, :2]
+    stream = BytesIO()
+    text = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
+    np.savez_compressed(stream, allow_pickle=False, meta=text, **arrays)
+
+    state = unpack_state(stream.getvalue())
+
+    assert_same(state.watch, STATE.watch)
+    assert np.isfinite(roll(state, history(6), 50).values).all()
+    for part in state.reaches:
+        assert not part.echo.share.any()
+        assert not part.spread.slope[:, 2:].any()

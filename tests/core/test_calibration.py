@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prescaler.core.arrays import FloatArray
-from prescaler.core.calibration import Spread, _recent_sizes, measure
+from prescaler.core.calibration import Signs, Spread, _recent_sizes, measure, steepness
 from prescaler.core.quantiles import MEDIAN, QUANTILES, uncrossed
 from prescaler.core.trial import Expert, Trial
 from tests.support.builders import STEP
@@ -40,10 +40,17 @@ def measured(actual: FloatArray, mixed: FloatArray, apart: float = 5.0) -> Sprea
     )
 
 
+def signs_of(spread: Spread, apart: FloatArray) -> Signs:
+    """Nothing steep, and the sizes of the refit."""
+    return Signs(apart, spread.recent, np.zeros(len(apart)))
+
+
 def around(spread: Spread, median: FloatArray, lead: int = 6) -> FloatArray:
     leads = np.full(len(median), lead)
     hour = np.linspace(0, 23.9, len(median))
-    return median[:, None] + spread.around(median, np.full(len(median), 5.0), leads, hour)
+    return median[:, None] + spread.around(
+        median, signs_of(spread, np.full(len(median), 5.0)), leads, hour
+    )
 
 
 @pytest.mark.parametrize("lead", [1, 6, 36])
@@ -111,7 +118,8 @@ def test_the_hour_of_bursts_is_wider_than_the_rest_of_the_day() -> None:
     size = np.where(np.abs(trial.hour - 21.0) < 1.5, 20.0, 2.0)
     spread = measured(100.0 + size * random.standard_normal(size.shape), np.full(size.shape, 100.0))
 
-    found = spread.around(np.full(2, 100.0), np.full(2, 5.0), np.array([6, 6]), np.array([21.0, 9]))
+    signs = signs_of(spread, np.full(2, 5.0))
+    found = spread.around(np.full(2, 100.0), signs, np.array([6, 6]), np.array([21.0, 9]))
 
     assert np.ptp(found[0]) > 2 * np.ptp(found[1])
 
@@ -123,9 +131,8 @@ def test_experts_that_disagree_announce_a_miss() -> None:
     trial = make_trial(100.0 + apart * random.standard_normal(shape))
     spread = measure(trial, np.full(shape, 100.0), apart, EDGES, step=STEP, offset=5.0)
 
-    calm, torn = spread.around(
-        np.full(2, 100.0), np.array([2.0, 40.0]), np.array([6, 6]), np.array([9.0, 9.0])
-    )
+    signs = signs_of(spread, np.array([2.0, 40.0]))
+    calm, torn = spread.around(np.full(2, 100.0), signs, np.array([6, 6]), np.array([9.0, 9.0]))
 
     assert np.ptp(torn) > 3 * np.ptp(calm)
 
@@ -144,17 +151,60 @@ def test_recent_sizes_are_of_outcomes_that_had_come(first_lead: int) -> None:
     one, two = (_recent_sizes(trial, values)[0] for values in (residual, shuffled))
 
     np.testing.assert_allclose(one[:121], two[:121], rtol=1e-9)
-    assert not np.allclose(one[160:], two[160:])
+    assert not np.allclose(one[160:, 0], two[160:, 0])
+    assert not np.allclose(one[160:, 1], two[160:, 1])
 
 
 def test_the_present_size_is_that_of_the_newest_outcomes() -> None:
     residual = np.where(np.arange(200)[:, None] < 170, 1.0, 9.0) * np.ones(len(LEADS))
     trial = make_trial(np.zeros(residual.shape))
 
-    sizes, now = _recent_sizes(trial, residual)
+    sizes, usual = _recent_sizes(trial, residual)
 
-    assert now == pytest.approx(9.0, rel=0.1)
-    assert sizes[150] == pytest.approx(1.0, rel=0.1)
+    np.testing.assert_allclose(sizes[-1], 9.0, rtol=0.25)
+    np.testing.assert_allclose(sizes[150], 1.0, rtol=0.25)
+    assert usual == pytest.approx((170 + 9 * 30) / 200)
+
+
+def test_a_roll_hears_of_a_restless_hour_at_once() -> None:
+    actual = 100.0 + np.random.default_rng(1).normal(size=(CUTOFFS, len(LEADS)))
+    spread = measured(actual, np.full(actual.shape, 100.0))
+    calm, restless = np.full((7, 4), spread.usual), np.full((7, 4), spread.usual)
+    restless[-2:] *= 9
+    unknown = np.full((7, 4), np.nan)
+
+    usual = np.full(2, spread.usual)
+    np.testing.assert_allclose(spread.newest(calm, 1 / 48), usual)
+    np.testing.assert_allclose(spread.newest(unknown, 1 / 48), usual)
+    three, one = spread.newest(-restless, 1 / 48) / usual
+    assert one == pytest.approx((8 * 9 + 2) / 10)
+    assert three == pytest.approx((16 + 8 * 9 + 2) / 26)
+
+
+def test_a_ramp_announces_a_miss_in_the_first_hour_alone() -> None:
+    random = np.random.default_rng(6)
+    mixed = np.full((CUTOFFS, len(LEADS)), 100.0)
+    mixed += random.gamma(1.0, 3.0, (CUTOFFS, 1)) * LEADS
+    steep = steepness(mixed, LEADS, STEP)
+    trial = make_trial(mixed + steep * random.standard_normal(mixed.shape))
+    spread = measure(trial, mixed, np.ones(mixed.shape), EDGES, step=STEP, offset=5.0)
+    signs = Signs(np.ones(2), spread.recent, np.array([0.5, 12.0]))
+
+    near, far = (
+        np.ptp(spread.around(np.full(2, 100.0), signs, np.full(2, k), np.full(2, 9.0)), axis=1)
+        for k in (6, 36)
+    )
+
+    assert near[1] > 4 * near[0]
+    assert far[1] == pytest.approx(far[0])
+
+
+def test_steepness_is_the_larger_change_per_step_towards_a_neighbour() -> None:
+    mixed = np.array([[0.0, 1.0, 1.0, 7.0, 1.0, 9.0]])
+
+    np.testing.assert_allclose(steepness(mixed, LEADS, STEP), [[1.0, 1.0, 2.0, 2.0, 1.0, 0.0]])
+    assert not steepness(mixed, LEADS, 12 * STEP).any()
+    assert not steepness(mixed[:, :1], LEADS[:1], STEP).any()
 
 
 @given(st.integers(0, 10_000), st.floats(0.5, 30.0))
@@ -172,7 +222,8 @@ def test_quantile_times_peak_ratio_covers_the_highest_minute(seed: int, restless
 
     hour = random.uniform(0, 24, CUTOFFS)
     leads = np.full(CUTOFFS, 6)
-    upper = 100.0 + spread.around(mixed[:, 0], np.full(CUTOFFS, 5.0), leads, hour)[:, 6]
+    signs = signs_of(spread, np.full(CUTOFFS, 5.0))
+    upper = 100.0 + spread.around(mixed[:, 0], signs, leads, hour)[:, 6]
     promised = upper * spread.peak_ratio(leads, hour)
 
     assert (later[:, 3] <= promised).mean() == pytest.approx(0.95, abs=0.07)

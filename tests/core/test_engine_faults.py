@@ -93,7 +93,7 @@ def test_an_expert_that_explodes_is_cut_at_three_times_the_highest() -> None:
     trial, learnt = run_trial(known, scale, reach, (Exploding(),))
     said = predict(known, scale, reach, learnt, (Exploding(),))
 
-    for predicted in (trial.predicted, said):
+    for predicted in (trial.predicted, said.ahead, said.lately):
         assert np.isfinite(predicted).all()
         assert predicted.max() == pytest.approx(3 * known.demand.max())
 

@@ -38,7 +38,7 @@ def test_the_present_is_predicted_as_the_past_was_tried(number: int) -> None:
     now = trailing_means(residuals, np.array([points - 1]), windows_in_steps(STEP))
     correction = (now @ learnt.coefficients[rows])[:, 0]
     wanted = scale.backward(ready.bases[rows][:, ahead] + correction, "log")
-    np.testing.assert_allclose(said[rows][:, reach.leads - 1 - reach.covers.start], wanted)
+    np.testing.assert_allclose(said.ahead[rows][:, reach.leads - 1 - reach.covers.start], wanted)
 
 
 def test_less_than_a_day_of_past_cutoffs_is_said() -> None:
