@@ -78,13 +78,30 @@ def windows_in_steps(step: timedelta) -> IntArray:
 def trailing_means(residuals: Residuals, ends: IntArray, windows: IntArray) -> FloatArray:
     """[E, M, P] mean residual of each window that ends with index `ends` [M], and the constant."""
     total = np.pad(np.cumsum(residuals.values, axis=1), ((0, 0), (1, 0)))
-    count = np.pad(np.cumsum(residuals.known), (1, 0))
-    found = np.full((len(total), len(ends), len(windows) + 1), _CONSTANT)
-    last = ends + 1
-    for column, window in enumerate(windows):
-        first = np.maximum(last - window, 0)
-        number = np.maximum(count[last] - count[first], 1)
-        found[:, :, column] = (total[:, last] - total[:, first]) / number
+    count = np.pad(np.cumsum(residuals.known.astype(np.int64)), (1, 0))
+    starts = np.maximum(ends[:, None] + 1 - windows, 0)
+    return _means(total, count, starts, ends[:, None] + 1)
+
+
+def newest_means(residuals: Residuals, ends: IntArray, windows: IntArray) -> FloatArray:
+    """[E, M, P] the same for few ends, without the sums at all other points."""
+    starts = np.maximum(ends[:, None] + 1 - windows, 0)
+    places, index = np.unique(np.append(starts, ends + 1), return_inverse=True)
+    known = residuals.known[: places[-1]].astype(np.int64)
+    parts = np.add.reduceat(residuals.values[:, : places[-1]], places[:-1], axis=1)
+    counts = np.add.reduceat(known, places[:-1])
+    total = np.pad(np.cumsum(parts, axis=1), ((0, 0), (1, 0)))
+    count = np.pad(np.cumsum(counts), (1, 0))
+    firsts, lasts = index[: starts.size].reshape(starts.shape), index[starts.size :, None]
+    return _means(total, count, firsts, lasts)
+
+
+def _means(total: FloatArray, count: IntArray, first: IntArray, last: IntArray) -> FloatArray:
+    """[E, M, P] means between places of running sums, and the constant."""
+    found = np.full((len(total), len(first), first.shape[1] + 1), _CONSTANT)
+    for column, start in enumerate(first.T):
+        number = np.maximum(count[last[:, 0]] - count[start], 1)
+        found[:, :, column] = (total[:, last[:, 0]] - total[:, start]) / number
     return found
 
 

@@ -12,6 +12,7 @@ from prescaler.core.correction import (
     Lesson,
     Residuals,
     learn,
+    newest_means,
     pooled_prior,
     trailing_means,
     windows_in_steps,
@@ -205,7 +206,7 @@ def predict(
     bases, known = _bases(logs, scale, reach), points - first
     residuals = _residuals(bases[:, :known], history.demand[first:], scale, reach, learnt.spread)
     ends = known - 1 - np.arange(_cutoffs_lately(history, reach), -1, -1) * reach.spacing
-    features = trailing_means(residuals, ends, windows_in_steps(history.step))
+    features = newest_means(residuals, ends, windows_in_steps(history.step))
     correction = features @ learnt.coefficients
     Lasting.of(residuals, ends, history.step).correct(correction, reach.leads)
     ahead = slice(known + reach.covers.start, known + reach.covers.stop)

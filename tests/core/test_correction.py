@@ -12,6 +12,7 @@ from prescaler.core.correction import (
     Lesson,
     Residuals,
     learn,
+    newest_means,
     pooled_prior,
     trailing_means,
     windows_in_steps,
@@ -180,3 +181,17 @@ def test_another_table_may_take_the_place_of_the_pooled_one() -> None:
     found = pooled_prior(with_table(2 * PRIOR.table), STEP, leads, windows)
 
     np.testing.assert_allclose(found, 2 * pooled_prior(PRIOR, STEP, leads, windows))
+
+
+@given(seed=st.integers(0, 10_000), points=st.integers(1, 60), number=st.integers(1, 5))
+def test_the_newest_means_are_the_last_of_all(seed: int, points: int, number: int) -> None:
+    generator = np.random.default_rng(seed)
+    known = generator.random(points) < 0.7
+    values = np.where(known, generator.standard_normal((3, points)), 0.0)
+    residuals, windows = Residuals(values, known, np.ones(3), values), np.array([1, 3, 12, 50])
+    ends = np.sort(generator.integers(0, points, number))
+
+    found = newest_means(residuals, ends, windows)
+
+    wanted = trailing_means(residuals, ends, windows)
+    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12)
