@@ -147,6 +147,11 @@ class Served:
         """The plan of the hour that is being asked about, by that hour and what is known."""
         return {}
 
+    @cached_property
+    def _growths(self) -> dict[tuple[int, int], float]:
+        """The growth of the newest second: KEDA asks for three fields of it at once."""
+        return {}
+
     def _row(self, now: datetime) -> PlanRow:
         instant = to_epoch(now)
         key = (instant // _TABLE_SECONDS, self.book.known(now))
@@ -170,8 +175,14 @@ class Served:
         cells = self.requirement(now) if self.policy.grows else None
         if cells is None:
             return row
-        found = growth_at(cells, self.policy, np.array([to_epoch(now)]))
-        return row._replace(growth=float(found[0]))
+        instant = to_epoch(now)
+        key = (instant, self.book.known(now))
+        found = self._growths.get(key)
+        if found is None:
+            found = float(growth_at(cells, self.policy, np.array([instant]))[0])
+            self._growths.clear()
+            self._growths[key] = found
+        return row._replace(growth=found)
 
 
 class ServingTable:

@@ -419,4 +419,6 @@ def test_growth_is_that_of_the_very_instant(second: int) -> None:
 
     assert served.decide(at) == decide(rise, (), own.policy, Control(), None, at)
     assert served.decide(at).growth > 1
+    later = at + timedelta(minutes=6)
+    assert served.decide(later) == decide(rise, (), own.policy, Control(), None, later)
     assert Served(own, ServingState()).decide(at).growth == 1.0
