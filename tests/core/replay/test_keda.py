@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from prescaler.core.errors import BadParameter
 from prescaler.core.replay.controller import sync
@@ -247,6 +249,22 @@ def test_its_nodes_leave_too_and_come_anew() -> None:
     assert found.nodes[woken - 1] == 0
     assert found.asked[woken] == 1
     assert int(np.argmax(found.ready[woken:] > 0)) == 3 * A_MINUTE
+
+
+@given(st.lists(st.floats(0, 90), min_size=5, max_size=150), st.integers(0, 3))
+@settings(max_examples=25, deadline=None)
+def test_where_something_is_always_active_sleep_changes_nothing(
+    load: list[float], seed: int
+) -> None:
+    metrics = [Metric(np.array(load), 1.0), Metric(np.full(len(load), 0.5), 1.0)]
+
+    asleep, awake = (
+        simulate(metrics, Scaling(sleep=sleep), Delays(), seed=seed) for sleep in (Sleep(), None)
+    )
+
+    assert np.array_equal(asleep.asked, awake.asked)
+    assert np.array_equal(asleep.ready, awake.ready)
+    assert (asleep.actions, asleep.woken) == (awake.actions, 0)
 
 
 def test_the_moment_of_the_polls_is_drawn_with_the_luck() -> None:
