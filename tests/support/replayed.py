@@ -1,6 +1,6 @@
 """A real result of a replay, small enough for tests.
 
-`python -m tests.support.replayed` makes it anew.
+`python -m tests.support.replayed` makes it anew; `tests/usecases/test_replay_golden.py` says when.
 """
 
 import json
