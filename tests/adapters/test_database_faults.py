@@ -121,7 +121,7 @@ def test_a_full_disk_is_said_and_leaves_the_old(database: Database) -> None:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")
 
     noise = np.random.default_rng(1).random(40 * 1440)
-    with pytest.raises(StoreFull, match="no space left"):
+    with pytest.raises(StoreFull, match="disk is full; free some space"):
         demand.append(version, series(noise, MONDAY, MINUTE))
     sa.event.remove(database.engine, "begin", _no_room)
 
@@ -135,7 +135,7 @@ def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("shopping list " * 100)
 
-    with pytest.raises(StoreDamaged, match="not an SQLite database"):
+    with pytest.raises(StoreDamaged, match=r"no SQLite database: .*prescaler db upgrade"):
         current(Database(f"sqlite:///{path}"))
 
 

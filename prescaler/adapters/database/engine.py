@@ -20,6 +20,7 @@ from prescaler.core.errors import (
 )
 
 _BUSY_SECONDS: Final = 10
+_RESTORE: Final = "restore it, or move it away and begin anew by `prescaler db upgrade`"
 _UPGRADE: Final = "run `prescaler db upgrade`"
 
 _BY_SQLSTATE: Final[dict[str, tuple[type[StoreError], str]]] = {
@@ -36,8 +37,8 @@ _BY_TEXT: Final[tuple[tuple[str, type[StoreError], str], ...]] = (
     ("database or disk is full", StoreFull, "its disk is full; free some space, nothing was lost"),
     ("readonly database", StoreUnreachable, "the database file may not be written to"),
     ("unable to open database", StoreUnreachable, "no such folder, or no right to write there"),
-    ("not a database", StoreDamaged, "the file is not an SQLite database"),
-    ("malformed", StoreDamaged, "the database file is damaged; restore it from a backup"),
+    ("not a database", StoreDamaged, f"no SQLite database: {_RESTORE}"),
+    ("malformed", StoreDamaged, f"the database file is damaged: {_RESTORE}"),
     ("disk i/o error", StoreUnreachable, "its disk is full or fails: look at `df`"),
     ("no such table", StoreNotMigrated, f"a table is missing: {_UPGRADE}"),
     ("no such column", StoreNotMigrated, f"a column is missing: {_UPGRADE}"),

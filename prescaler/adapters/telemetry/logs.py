@@ -2,9 +2,17 @@
 
 import logging
 import sys
+from typing import Final
 
 import structlog
 from structlog.typing import Processor
+
+_TOLD_BY_US: Final = {
+    "urllib3.connectionpool": logging.ERROR,  # every retry; what came of them is told by who asked
+    "apscheduler.scheduler": logging.ERROR,  # a run left out: `run_skipped`
+    "apscheduler.executors": logging.CRITICAL,  # a run that failed: `run_defect`
+}
+"""What libraries say once more; all from these levels on is let through."""
 
 
 def set_up_logs(*, json_lines: bool, level: str = "INFO") -> None:
@@ -37,6 +45,6 @@ def set_up_logs(*, json_lines: bool, level: str = "INFO") -> None:
             foreign_pre_chain=shared,
         )
     )
-    # It warns of every retry; what came of them is told once, by whoever asked.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    for name, lowest in _TOLD_BY_US.items():
+        logging.getLogger(name).setLevel(lowest)
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
