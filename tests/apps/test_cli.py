@@ -1,14 +1,17 @@
 """The command line, read as a stranger."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
 from prescaler.adapters.database.schema import head
 from prescaler.apps.cli import main
+from prescaler.apps.cli.options import table_of
 from tests.apps.conftest import configuration
 from tests.support.builders import DAY, MINUTE, daily_demand
 from tests.support.prometheus import PrometheusServer
@@ -42,6 +45,18 @@ def test_help_names_every_command(run: Run) -> None:
     assert code == 0
     for command in ("serve", "scheduler", "check", "forecast", "keda", "demo", "db"):
         assert command in out
+
+
+def test_a_narrow_terminal_breaks_a_table_and_cuts_nothing_off() -> None:
+    table = table_of("cutoff", "outcome")
+    table.add_row("2026-11-26T04:00:00Z", "stored")
+    narrow = Console(width=24, file=io.StringIO(), record=True)
+
+    narrow.print(table)
+
+    shown = narrow.export_text()
+    assert "\u2026" not in shown
+    assert sum(map(shown.count, "0123456789")) == 14
 
 
 def test_the_version_is_one_line(run: Run) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import yaml
 
+from prescaler.adapters.database import tables as t
 from prescaler.usecases.log_decisions import log_decisions
-from tests.apps.conftest import AS_ADMIN, HEAD, WEB_ONLY, Serve, Served, workload
+from tests.apps.conftest import AS_ADMIN, HEAD, NOW, WEB_ONLY, Serve, Served, workload
+from tests.support import browsing
 from tests.support.builders import MINUTE, MONDAY, series
 
 WEB = "/api/v1/workloads/web"
@@ -467,3 +469,24 @@ def test_a_workload_explains_itself_in_words(served: Served) -> None:
 
     assert "pods" in words[0]
     assert len(words) > 1
+
+
+def test_a_key_for_few_workloads_goes_on_behind_what_it_may_not_see(served: Served) -> None:
+    others = {"author": "ada", "action": "override", "reason": "", "before": None, "after": "{}"}
+    rows = [
+        {"at": NOW + n * timedelta(seconds=1), "subject": "api" if n else "web", **others}
+        for n in range(10_001)
+    ]
+    with served.stores.database.write() as connection:
+        connection.execute(t.audit.insert(), rows)
+    head = {"X-API-Key": WEB_ONLY}
+
+    first = served.client.get("/api/v1/audit", headers=head).json()
+    address = f"/api/v1/audit?cursor={first['next']}"
+    second = served.client.get(address, headers=head).json()
+
+    assert first["items"] == []
+    assert [entry["subject"] for entry in second["items"]] == ["web"]
+    assert second["next"] is None
+    browsing.enter(served, WEB_ONLY)
+    assert "Look at earlier ones" in browsing.text(served, "/audit")

@@ -1,9 +1,8 @@
 """Who changed what, when and why."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -42,7 +41,11 @@ class AuditList(BaseModel):
 def list_audit(
     context: Context, caller: Reader, asked: Annotated[AuditList, Query()]
 ) -> dict[str, Any]:
-    """Who changed what, newest first; a key for some workloads sees what was done to these."""
+    """Who changed what, newest first; a key for some workloads sees what was done to these.
+
+    A page may have fewer entries than `limit`, and none, while `next` is set: one question looks at
+    10,000 entries at most.
+    """
     return audit_page(context, caller, asked)
 
 
@@ -58,22 +61,31 @@ def audit_page(context: ApiContext, caller: Caller, asked: AuditList) -> dict[st
         text=asked.search.strip(),
         mark=_mark(asked.cursor),
     )
-    found = list(islice(_visible(context, caller, query), asked.limit + 1))
-    shown = found[: asked.limit]
-    following = (
-        f"{format_instant(shown[-1].at)}_{shown[-1].number}" if found[len(shown) :] else None
-    )
+    shown, last = _visible(context, caller, query, asked.limit)
+    following = f"{format_instant(last.at)}_{last.number}" if last is not None else None
     return {"items": [audit_json(entry) for entry in shown], "next": following}
 
 
-def _visible(context: ApiContext, caller: Caller, query: AuditQuery) -> Iterator[AuditEntry]:
-    """Page after page, without what the key may not see; its newest 10,000 entries at most."""
+def _visible(
+    context: ApiContext, caller: Caller, query: AuditQuery, most: int
+) -> tuple[Sequence[AuditEntry], AuditEntry | None]:
+    """What the key may see, and the entry behind which to go on, None where there is no more.
+
+    One question looks at 10,000 entries at most. A key for few workloads may see none of them, and
+    goes on behind them all the same.
+    """
+    found: list[AuditEntry] = []
+    last: AuditEntry | None = None
     for _ in range(_MOST_READ):
         page = context.stores.audit.recent(_AT_ONCE, query)
-        yield from (entry for entry in page if caller.sees(entry.subject))
+        found += (entry for entry in page if caller.sees(entry.subject))
+        if len(found) > most:
+            return found[:most], found[most - 1]
         if len(page) < _AT_ONCE:
-            return
-        query = replace(query, mark=(page[-1].at, page[-1].number))
+            return found, None
+        last = page[-1]
+        query = replace(query, mark=(last.at, last.number))
+    return found, last
 
 
 def _mark(cursor: str | None) -> tuple[datetime, int] | None:

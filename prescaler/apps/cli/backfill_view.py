@@ -13,9 +13,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
-from prescaler.apps.cli.options import ERR, OUT
+from prescaler.apps.cli.options import ERR, OUT, table_of
 from prescaler.core.instants import format_instant
 from prescaler.ports import Clock
 
@@ -185,7 +184,7 @@ def _remark(one: dict[str, Any]) -> str:
 def show(rows: Sequence[Row], *, seconds: float) -> None:
     """The table, the longest gaps of each workload, and the time."""
     columns = ("workload", "new points", "points", "gaps", "stored", "from ... to")
-    table = Table(*columns, "forecasts", "time")
+    table = table_of(*columns, "forecasts", "time")
     for row in rows:
         table.add_row(*row.cells)
     OUT.print(table)

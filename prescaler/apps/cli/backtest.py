@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final
 import orjson
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from prescaler.adapters.files.forecast_plot import check_plot, plot_forecasts
 from prescaler.adapters.files.forecast_table import write_forecasts
@@ -18,7 +17,7 @@ from prescaler.adapters.files.traces import read_trace
 from prescaler.adapters.files.whole import alone_in, whole
 from prescaler.adapters.peers.holt_winters import HoltWinters
 from prescaler.apps.cli.files import country_of, planned_events, zone_of
-from prescaler.apps.cli.options import ERR, OUT, Config, Debug, Json, print_json
+from prescaler.apps.cli.options import ERR, OUT, Config, Debug, Json, print_json, table_of
 from prescaler.apps.cli.pool import pool_of
 from prescaler.core.backtest import BacktestPlan, Fold, Model
 from prescaler.core.calendar_model import CalendarModel
@@ -174,7 +173,7 @@ def _write(out: Path, result: Backtest, found: dict[str, Any]) -> None:
 
 
 def _show(found: dict[str, Any], out: Path) -> None:
-    table = Table("leads to", "instants", "error/naive", "WQL/naive", "<= q0.9", "0.95", "0.99")
+    table = table_of("leads to", "instants", "error/naive", "WQL/naive", "<= q0.9", "0.95", "0.99")
     for bucket, score in found["scores"].items():
         reached = (f"{100 * (score['reached'][q] or 0):.1f} %" for q in ("0.9", "0.95", "0.99"))
         table.add_row(

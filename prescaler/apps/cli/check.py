@@ -3,11 +3,10 @@
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from prescaler.apps.cli.control_view import control_line
-from prescaler.apps.cli.options import OUT, Config, Debug, Json, config_path, print_json
+from prescaler.apps.cli.options import OUT, Config, Debug, Json, config_path, print_json, table_of
 from prescaler.config import Settings, load_settings
 from prescaler.core.errors import (
     FeedTooSlow,
@@ -105,7 +104,7 @@ def _probe_feeds(settings: Settings) -> list[FeedCheck]:
 def _show_feeds(feeds: list[FeedCheck]) -> None:
     if not feeds:
         return
-    table = Table("calendar", "events", "entries that cannot be used", "problem")
+    table = table_of("calendar", "events", "entries that cannot be used", "problem")
     for found in feeds:
         unusable = "\n".join(found.complaints[:5]) or "none"
         table.add_row(found.feed, str(found.events), Text(unusable), Text(found.problem or "none"))
@@ -122,7 +121,7 @@ def _show(
         OUT.print(text, markup=False, highlight=False)
     if not probes:
         return
-    table = Table("workload", "source", "series", "history since", "hours seen", "problem")
+    table = table_of("workload", "source", "series", "history since", "hours seen", "problem")
     for found in probes:
         first = format_instant(found.first) if found.first else "-"
         hours = f"{found.hours} of {found.wanted}"

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 import typer
-from rich.table import Table
 
 from prescaler.apps.api.shapes import control_json
 from prescaler.apps.cli.control_view import control_line
-from prescaler.apps.cli.options import OUT, Config, Debug, Json, config_path, print_json
+from prescaler.apps.cli.options import OUT, Config, Debug, Json, config_path, print_json, table_of
 from prescaler.config import load_settings
 from prescaler.core.control import Control
 from prescaler.core.errors import BadParameter, UnknownWorkload
@@ -117,7 +116,7 @@ def _show(workload: str, told: Explanation) -> None:
     OUT.print(f"{workload}, {told.headline}", markup=False, highlight=False)
     for fact in told.facts:
         OUT.print(f"  {fact}", markup=False, highlight=False)
-    table = Table("stage", "load", "pods", "what it is")
+    table = table_of("stage", "load", "pods", "what it is")
     for column in (1, 2):
         table.columns[column].justify = "right"
     for stage in told.stages:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from rich.table import Table
 from rich.text import Text
 
 from prescaler.apps.api.event_shapes import import_json
-from prescaler.apps.cli.options import ERR, OUT, print_json
+from prescaler.apps.cli.options import ERR, OUT, print_json, table_of
 from prescaler.core.durations import format_duration
 from prescaler.core.planned import EventState, Occurrence, PlannedEvent, Selection
 from prescaler.usecases.import_events import ImportRecord
@@ -21,7 +20,7 @@ def show_list(found: Sequence[PlannedEvent], start: datetime) -> None:
     if not found:
         OUT.print("nothing is planned")
         return
-    table = Table("id", "when", "what", "workloads", "effect", "")
+    table = table_of("id", "when", "what", "workloads", "effect", "")
     for column in (0, 1):
         table.columns[column].no_wrap = True
     for event in found:
@@ -53,7 +52,7 @@ def show_previews(found: Sequence[Preview], event: PlannedEvent) -> None:
     if not found:
         OUT.print("no plan to show: it is over, or no workload is meant", highlight=False)
         return
-    table = Table("workload", "without", "with", "at", "pod-hours", "latest start")
+    table = table_of("workload", "without", "with", "at", "pod-hours", "latest start")
     for column in (1, 2, 4):
         table.columns[column].justify = "right"
     for one in found:

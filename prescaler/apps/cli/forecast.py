@@ -7,9 +7,17 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.table import Table
 
-from prescaler.apps.cli.options import ERR, OUT, Config, Debug, Json, config_path, print_json
+from prescaler.apps.cli.options import (
+    ERR,
+    OUT,
+    Config,
+    Debug,
+    Json,
+    config_path,
+    print_json,
+    table_of,
+)
 from prescaler.config import Settings, load_settings
 from prescaler.core.errors import (
     SourceOverloaded,
@@ -143,7 +151,9 @@ def _document(run: _Run) -> dict[str, Any]:
 
 
 def _show(runs: list[_Run]) -> None:
-    table = Table("workload", "outcome", "cutoff", "new points", "next hour", "next peak", "remark")
+    table = table_of(
+        "workload", "outcome", "cutoff", "new points", "next hour", "next peak", "remark"
+    )
     for run in runs:
         record = run.record
         cutoff = format_instant(record.cutoff) if record.cutoff else "-"

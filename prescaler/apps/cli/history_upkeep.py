@@ -4,9 +4,8 @@ from datetime import timedelta
 from typing import Annotated, Any, Final
 
 import typer
-from rich.table import Table
 
-from prescaler.apps.cli.options import OUT, Config, Debug, Json, config_path, print_json
+from prescaler.apps.cli.options import OUT, Config, Debug, Json, config_path, print_json, table_of
 from prescaler.config import Settings, load_settings
 from prescaler.core.durations import format_duration
 from prescaler.core.errors import UnknownWorkload
@@ -52,7 +51,7 @@ def prune(
     if as_json:
         print_json({"dry_run": dry_run, "kinds": rows})
         return
-    table = Table("kind", "older than", "rows", "MB")
+    table = table_of("kind", "older than", "rows", "MB")
     for row in rows:
         table.add_row(row["kind"], row["before"], f"{row['rows']:,}", f"{row['bytes'] / 1e6:.2f}")
     OUT.print(table)
@@ -118,7 +117,7 @@ def _row(stores: Stores, info: VersionInfo, workload: Workload | None) -> dict[s
 
 
 def _show(rows: list[dict[str, Any]], sizes: dict[str, dict[str, int]]) -> None:
-    table = Table("workload", "version", "points", "gaps", "MB", "resolutions", "from ... to")
+    table = table_of("workload", "version", "points", "gaps", "MB", "resolutions", "from ... to")
     for row in rows:
         mark = "" if row["current"] else " (old)"
         table.add_row(

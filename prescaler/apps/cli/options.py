@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import orjson
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from prescaler.config.environment import Environment
 
@@ -23,6 +24,14 @@ ERR: Final = Console(stderr=True, soft_wrap=True)
 def config_path(given: Path | None) -> Path:
     """The file that was asked for."""
     return given or Environment().config
+
+
+def table_of(*headers: str) -> Table:
+    """A table that breaks what is too wide for the terminal, and cuts nothing off."""
+    table = Table(*headers)
+    for column in table.columns:
+        column.overflow = "fold"
+    return table
 
 
 def print_json(document: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-from prescaler.apps.cli.options import OUT
+from prescaler.apps.cli.options import OUT, table_of
 from prescaler.core.replay.choice import CHOICE_HEAD, choice_rows
 from prescaler.core.replay.promise import Promise
 
@@ -31,7 +31,7 @@ def show(found: dict[str, Any]) -> None:
 def _choice(advice: dict[str, Any]) -> Table:
     """What keeps the promise, and by how much."""
     promise = Promise.parse(advice["promise"]["text"])
-    table = Table(f"promise {promise.text}", *CHOICE_HEAD[1:])
+    table = table_of(f"promise {promise.text}", *CHOICE_HEAD[1:])
     for cells in choice_rows(advice, promise):
         table.add_row(*cells)
     return table
@@ -76,7 +76,7 @@ def _head(found: dict[str, Any]) -> None:
 
 
 def _table(rows: list[dict[str, Any]], *, events: bool, sleeps: bool) -> Table:
-    table = Table("arm", "pod-hours", "dropped %", "bad min/week", "used %", "kWh", "moves/day")
+    table = table_of("arm", "pod-hours", "dropped %", "bad min/week", "used %", "kWh", "moves/day")
     if sleeps:
         table.add_column("asleep %")
     if events:
