@@ -130,7 +130,9 @@ def test_a_crowd_under_way_that_is_larger_than_expected_raises_the_level() -> No
     state = refit(ordinary.calm, 96)
     both = roll_ordinary(state, ordinary, 96).values
     live, calm = roll(state, ordinary.live, 96).values, roll(state, ordinary.calm, 96).values
-    np.testing.assert_allclose(both[0], live[0] ** 0.94 * calm[0] ** 0.06, rtol=0.01)
+    above = state.scale.offset  # low quantiles of a level that has just been missed may be zero
+    blended = (live[0] + above) ** 0.94 * (calm[0] + above) ** 0.06 - above
+    np.testing.assert_allclose(both[0], blended, rtol=0.02)
     np.testing.assert_allclose(both[-1], calm[-1], rtol=0.01)
 
 
