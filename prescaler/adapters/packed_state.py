@@ -63,6 +63,7 @@ def pack_state(state: ModelState) -> bytes:
         "watch": _watch_out(state.watch),
         "planned": _watch_out(state.planned),
         "reaches": [_reach_out(f"{i}", part, arrays) for i, part in enumerate(state.reaches)],
+        "between": [_reach_out(f"b{i}", part, arrays) for i, part in enumerate(state.between)],
     }
     stream = BytesIO()
     text = np.frombuffer(json.dumps(meta, allow_nan=False).encode(), dtype=np.uint8)
@@ -95,6 +96,9 @@ def unpack_state(payload: bytes) -> ModelState:
             without=meta.get("without", 0),
             shifts=tuple(LevelShift(parse_instant(at), f) for at, f in meta.get("shifts", ())),
             holidays=_holidays_in(meta.get("holidays", ())),
+            between=tuple(
+                _reach_in(f"b{i}", r, arrays) for i, r in enumerate(meta.get("between", ()))
+            ),
         )
     except _DAMAGE as error:
         raise StoreDamaged(

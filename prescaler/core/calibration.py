@@ -10,7 +10,7 @@ much of the peak the quantile carries already.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -102,6 +102,20 @@ class Spread:
     offset: float
     peak: FloatArray
 
+    def begun_by(self, first: "Spread") -> "Spread":
+        """With the first bands of another one, whose edges are the same there."""
+        rest = len(first.edges)
+        return replace(
+            self,
+            table=np.concatenate([first.table, self.table[rest:]]),
+            slope=np.concatenate([first.slope, self.slope[rest:]]),
+            centre=np.concatenate([first.centre, self.centre[rest:]]),
+            floor=np.concatenate([first.floor, self.floor[rest:]]),
+            recent=first.recent,
+            usual=first.usual,
+            peak=np.concatenate([first.peak, self.peak[rest:]]),
+        )
+
     def peak_ratio(self, leads: IntArray, hour: FloatArray) -> FloatArray:
         """[H] >= 1, the maximum inside the step over its mean, for quantiles."""
         return np.asarray(self.peak[band_of(leads, self.edges), hour.astype(np.int64)])
@@ -173,10 +187,26 @@ def _peaks(
         told = known & (bands == band)[None, :]
         if told.sum() >= _LEAST:
             ratio = (trial.peak[told] + offset) / upper[told]
-            counted = weight[told] * near[:, trial.hour[told].astype(np.int64)]
-            levels = np.array([_PEAK_LEVEL])
-            found[band] = weighted_quantiles(ratio, counted, levels)[:, 0]
+            found[band] = _exceeded(ratio, weight[told], trial.hour[told].astype(np.int64), near)
     return np.maximum(found, 1.0)
+
+
+def _exceeded(
+    ratio: FloatArray, weight: FloatArray, hour: IntArray, near: FloatArray
+) -> FloatArray:
+    """[24] the weighted 0.95 quantile of ratios [N] for each hour; near: [24, 24] weights.
+
+    As `weighted_quantiles`, from the top down and no further than half of the way: that is where
+    it lies, unless an hour has the lowest ratios of all and next to no weight on others.
+    """
+    order, tail = np.argsort(-ratio, kind="stable"), 1.0 - _PEAK_LEVEL
+    total = near @ np.bincount(hour, weight, 24)
+    for kept in (order[: len(order) // 2 + 1], order):
+        counted = near[:, hour[kept]] * weight[kept]
+        place = (np.cumsum(counted, axis=1) - 0.5 * counted) / total[:, None]
+        if (place[:, -1] >= tail).all():
+            break
+    return np.array([np.interp(tail, row, ratio[kept]) for row in place])
 
 
 def _part(hour: FloatArray) -> IntArray:

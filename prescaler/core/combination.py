@@ -76,6 +76,16 @@ class Combination:
         mixed, apart = _mixed(self.shares, self.edges, predicted, leads)
         return self.with_naive(mixed, predicted, leads), apart
 
+    def begun_by(self, first: "Combination") -> "Combination":
+        """With the first bands of another one, whose edges are the same there."""
+        rest = len(first.edges)
+        return Combination(
+            self.edges,
+            np.concatenate([first.shares, self.shares[rest:]]),
+            np.concatenate([first.naive, self.naive[rest:]]),
+            np.concatenate([first.naive_share, self.naive_share[rest:]]),
+        )
+
     def with_naive(self, mixed: FloatArray, predicted: FloatArray, leads: IntArray) -> FloatArray:
         """[M, L] a mix in which naive has its share."""
         bands = band_of(leads, self.edges)

@@ -42,6 +42,10 @@ class Echo:
         """Nothing comes back."""
         return cls(np.zeros(leads), 0.0)
 
+    def begun_by(self, first: "Echo") -> "Echo":
+        """With the shorter leads of another one."""
+        return Echo(np.concatenate([first.share, self.share[len(first.share) :]]), first.limit)
+
     def misses(self, residual: FloatArray) -> FloatArray:
         """[M + 1] what had been missed last before each cutoff, and before the present.
 

@@ -16,6 +16,7 @@ from prescaler.core import plan_watch
 from prescaler.core.arrays import FloatArray
 from prescaler.core.calendar import DAY
 from prescaler.core.calibration import Signs, Spread, measure, residual_size, steepness
+from prescaler.core.clockwork import minutes_apart
 from prescaler.core.combination import Combination, combine
 from prescaler.core.conformal import Watch
 from prescaler.core.correction_prior import PRIOR, CorrectionPrior
@@ -27,12 +28,28 @@ from prescaler.core.errors import ForecasterFailed, TooLittleHistory
 from prescaler.core.forecast import BUCKETS, Basis
 from prescaler.core.forecasters import POOL, Forecaster
 from prescaler.core.history import DayOff, History
-from prescaler.core.leads import Reach, band_of, reaches, spread_bands, weight_bands
+from prescaler.core.leads import (
+    Reach,
+    band_of,
+    first_hour,
+    reaches,
+    spread_bands,
+    weight_bands,
+)
 from prescaler.core.level_shift import LevelShift, level_shifts, levelled
 from prescaler.core.naive import better_naive, seasonal_naive
 from prescaler.core.quantiles import MEDIAN, QUANTILES, uncrossed
 from prescaler.core.scales import DemandScale
-from prescaler.core.trial import Expert, Learnt, Said, predict, run_trial
+from prescaler.core.trial import (
+    Expert,
+    Learnt,
+    Prepared,
+    Said,
+    at_later_cutoffs,
+    predict,
+    prepare,
+    run_trial,
+)
 from prescaler.core.widths import Widths
 
 LEAST_HISTORY: Final = timedelta(hours=36)
@@ -54,17 +71,32 @@ class ReachState:
     echo: Echo
     spread: Spread
 
+    def begun_by(self, first: "ReachState") -> "ReachState":
+        """With the shorter leads of another one."""
+        coefficients = self.learnt.coefficients.copy()
+        columns = first.learnt.coefficients.shape[-1]
+        coefficients[..., :columns] = first.learnt.coefficients
+        return ReachState(
+            self.experts,
+            replace(self.learnt, coefficients=coefficients),
+            self.mix.begun_by(first.mix),
+            self.echo.begun_by(first.echo),
+            self.spread.begun_by(first.spread),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class ModelState:
     """All that a roll needs of the last refit; it is stored. horizon in steps.
 
-    naive: period of the better naive; watch: what earlier forecasts promised, and how widths were
-    corrected by what came; planned: the same of the maxima that a plan promised
-    (`core/plan_watch.py`); near: [K, 2] between what the first hour was said to lie; without:
-    `uplift.fingerprint` of the planned crowds that were known, and of those taken out of the
-    history; shifts: what was laid on the present level before anything was learnt; holidays: what
-    is remembered of past ones (`core/days_off.py`).
+    reaches: learnt at past cutoffs that are as far from the full hour as the refit's own; between:
+    the leads of the first hour, learnt at the other minutes of the half hour in their order (where
+    demand changes by the clock), without what the curves know. naive: period of the better naive;
+    watch: what earlier forecasts promised, and how widths were corrected by what came; planned: the
+    same of the maxima that a plan promised (`core/plan_watch.py`); near: [K, 2] between what the
+    first hour was said to lie; without: `uplift.fingerprint` of the planned crowds that were known,
+    and of those taken out of the history; shifts: what was laid on the present level before
+    anything was learnt; holidays: what is remembered of past ones (`core/days_off.py`).
     """
 
     fitted_at: datetime
@@ -76,6 +108,7 @@ class ModelState:
     watch: Watch
     planned: Watch
     near: FloatArray
+    between: tuple[ReachState, ...] = ()
     without: int = 0
     shifts: tuple[LevelShift, ...] = ()
     holidays: tuple[DayOff, ...] = ()
@@ -83,6 +116,15 @@ class ModelState:
     def fits(self, step: timedelta, horizon: int) -> bool:
         """Whether it was made for this grid."""
         return (self.step, self.horizon) == (step, horizon)
+
+    def parts(self, cutoff: datetime, spacing: int) -> tuple[ReachState, ...]:
+        """What serves a roll at this cutoff: learnt at the past cutoffs that are most like it."""
+        since = (cutoff - self.fitted_at) // self.step % spacing
+        minutes = len(self.between) + 1
+        nearest = (2 * since * minutes + spacing) // (2 * spacing) % minutes
+        if nearest == 0:
+            return self.reaches
+        return (self.reaches[0].begun_by(self.between[nearest - 1]), *self.reaches[1:])
 
     def drifted(self, history: History) -> bool:
         """Whether demand has left what was said, so that a refit must not wait its turn."""
@@ -134,19 +176,19 @@ def refit(
     if previous is not None and previous.fits(history.step, horizon):
         watch = previous.watch.learned(history)
         planned = plan_watch.learned(previous.planned, history)
+    wanted = reaches(history.step, horizon, apart=_shows_later_leads(told))
+    learnt = [_refit_reach(told, scale, reach, pool, prior) for reach in wanted]
     state = ModelState(
         fitted_at=history.cutoff,
         step=history.step,
         horizon=horizon,
         scale=scale,
-        reaches=tuple(
-            _refit_reach(told, scale, reach, pool, prior)
-            for reach in reaches(history.step, horizon, apart=_shows_later_leads(told))
-        ),
+        reaches=tuple(part for part, _ in learnt),
         naive=better_naive(raw),
         watch=watch,
         planned=planned,
         near=np.zeros((0, 2)),
+        between=learnt[0][1],
         shifts=shifts,
         holidays=told.holidays,
     )
@@ -181,8 +223,25 @@ def _refit_reach(
     reach: Reach,
     pool: Sequence[Forecaster],
     prior: CorrectionPrior,
+) -> tuple[ReachState, tuple[ReachState, ...]]:
+    """What a roll needs, and the first hour of that for the other minutes of the half hour."""
+    ready = prepare(history, scale, reach, pool)
+    found = _weighed(ready, history, scale, reach, prior)
+    if reach.gap > 1:
+        return found, ()
+    near = first_hour(reach, history.step)
+    between = []
+    for later in minutes_apart(history, reach.spacing)[1:]:
+        turned = at_later_cutoffs(ready, history, near, later)
+        first = _weighed(turned, history, scale, near, prior)
+        between.append(replace(first, learnt=replace(first.learnt, parameters={})))
+    return found, tuple(between)
+
+
+def _weighed(
+    ready: Prepared, history: History, scale: DemandScale, reach: Reach, prior: CorrectionPrior
 ) -> ReachState:
-    trial, learnt = run_trial(history, scale, reach, pool, prior)
+    trial, learnt = run_trial(ready, history, scale, reach, prior)
     bands = weight_bands(reach, history.step)
     mix, mixed, apart = combine(trial, bands, history.step, scale.typical)
     echo, mixed = listen(trial, mixed, history.step, scale.offset)
@@ -206,7 +265,8 @@ def roll(
     values, peak_ratio = np.full((horizon, len(QUANTILES)), np.nan), np.ones(horizon)
     wanted = reaches(history.step, horizon, apart=len(state.reaches) > 1)
     told = replace(levelled(history, state.shifts), holidays=state.holidays)
-    for reach, part in zip(wanted, state.reaches, strict=True):
+    parts = state.parts(history.cutoff, wanted[0].spacing)
+    for reach, part in zip(wanted, parts, strict=True):
         hour = history.local_hour(len(history) - 1 + reach.horizon)
         values[reach.covers] = _roll_reach(state, part, told, reach, hour, pool)
         peak_ratio[reach.covers] = part.spread.peak_ratio(reach.horizon, hour)

@@ -1,7 +1,7 @@
 """How leads are grouped: reaches, the grid on which they are learnt, and bands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -71,6 +71,12 @@ def reaches(step: timedelta, horizon: int, *, apart: bool = True) -> list[Reach]
 def _grid(leads: Sequence[timedelta], step: timedelta, low: int, high: int) -> IntArray:
     steps = [round(lead / step) for lead in leads]
     return np.unique(np.clip(np.array(steps, dtype=np.int64), low, high))
+
+
+def first_hour(reach: Reach, step: timedelta) -> Reach:
+    """The leads of a reach up to an hour, at least one."""
+    kept = reach.leads <= max(int(reach.leads[0]), timedelta(hours=1) // step)
+    return replace(reach, leads=reach.leads[kept])
 
 
 def weight_bands(reach: Reach, step: timedelta) -> list[int]:

@@ -8,8 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prescaler.core.arrays import FloatArray
-from prescaler.core.calibration import Signs, Spread, _recent_sizes, measure, steepness
-from prescaler.core.quantiles import MEDIAN, QUANTILES, uncrossed
+from prescaler.core.calibration import (
+    Signs,
+    Spread,
+    _exceeded,
+    _recent_sizes,
+    measure,
+    steepness,
+)
+from prescaler.core.quantiles import MEDIAN, QUANTILES, uncrossed, weighted_quantiles
 from prescaler.core.trial import Expert, Trial
 from tests.support.builders import STEP
 
@@ -257,3 +264,16 @@ def test_fewer_than_five_peaks_make_no_ratio() -> None:
     spread = measure(trial, actual, np.full(actual.shape, 5.0), EDGES, step=STEP, offset=5.0)
 
     assert (spread.peak == 1.0).all()
+
+
+@given(seed=st.integers(0, 99), points=st.integers(1, 300), hours=st.integers(1, 24))
+def test_a_quantile_from_the_top_is_the_quantile(seed: int, points: int, hours: int) -> None:
+    random = np.random.default_rng(seed)
+    ratio, weight = random.lognormal(size=points), random.random(points)
+    hour = random.integers(0, hours, points)
+    near = random.choice([1e-9, 1.0], (24, 24), p=[0.7, 0.3])
+
+    found = _exceeded(ratio, weight, hour, near)
+
+    wanted = weighted_quantiles(ratio, weight * near[:, hour], np.array([0.95]))[:, 0]
+    np.testing.assert_allclose(found, wanted)

@@ -16,7 +16,7 @@ from prescaler.core.lasting import Lasting
 from prescaler.core.leads import reaches
 from prescaler.core.quantiles import MEDIAN
 from prescaler.core.scales import DemandScale
-from prescaler.core.trial import run_trial
+from prescaler.core.trial import prepare, run_trial
 from tests.support.builders import MONDAY, PARIS, STEP, series
 
 HOUR = timedelta(hours=1)
@@ -179,7 +179,7 @@ def test_past_cutoffs_behind_a_jump_are_tried_with_it() -> None:
     past = History.of(series(demand, MONDAY, STEP), PARIS, DAY)
     scale, reach = DemandScale.of(past.demand), reaches(STEP, DAY)[0]
 
-    trial, _ = run_trial(past, scale, reach, POOL)
+    trial, _ = run_trial(prepare(past, scale, reach, POOL), past, scale, reach)
 
     kind = [e.forecaster for e in trial.experts].index("kind")
     error = np.abs(trial.predicted[kind, -8:, 0] / trial.actual[-8:, 0] - 1)

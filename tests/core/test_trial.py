@@ -26,8 +26,8 @@ def test_the_present_is_predicted_as_the_past_was_tried(number: int) -> None:
     """Both draw the curves and the corrections in their own way; at learnt leads they agree."""
     known = history(daily_demand(14))
     scale, reach = DemandScale.of(known.demand), reaches(STEP, 600)[number]
-    learnt = run_trial(known, scale, reach, POOL)[1]
     ready = prepare(known, scale, reach, POOL)
+    learnt = run_trial(ready, known, scale, reach)[1]
 
     said = predict(known, scale, reach, learnt, POOL)
 
@@ -45,14 +45,15 @@ def test_less_than_a_day_of_past_cutoffs_is_said() -> None:
     known = history(daily_demand(0.9))
 
     with pytest.raises(ForecasterFailed, match="shorter than a day of past cutoffs"):
-        run_trial(known, DemandScale.of(known.demand), reaches(STEP, H)[0], POOL)
+        prepare(known, DemandScale.of(known.demand), reaches(STEP, H)[0], POOL)
 
 
 def test_experts_are_named_in_the_order_of_their_predictions() -> None:
     known = history(daily_demand(4))
     pool = (PeriodCopy("bare", 1, plain=True), PeriodCopy("smooth", 1, "near"))
 
-    trial, _ = run_trial(known, DemandScale.of(known.demand), reaches(STEP, H)[0], pool)
+    scale, reach = DemandScale.of(known.demand), reaches(STEP, H)[0]
+    trial, _ = run_trial(prepare(known, scale, reach, pool), known, scale, reach)
 
     pairs = [("bare", "log"), ("smooth", "log"), ("bare", "root"), ("smooth", "root")]
     assert trial.experts == tuple(Expert(*p) for p in (*pairs, ("bare", "plain")))
