@@ -8,6 +8,7 @@ from prescaler.core.forecasters.days import RecentDays
 from prescaler.core.forecasters.kind import DayKind
 from prescaler.core.forecasters.level import FlatLevel
 from prescaler.core.forecasters.regression import DayRegression
+from prescaler.core.forecasters.turn import WeekdayTurn
 from prescaler.core.forecasters.weeks import RecentWeeks
 
 POOL: Final[tuple[Forecaster, ...]] = (
@@ -20,6 +21,7 @@ POOL: Final[tuple[Forecaster, ...]] = (
     DayKind("kind_wide", "wide"),
     FlatLevel("level"),
     DayRegression("regression"),
+    WeekdayTurn("turn"),
     PeriodCopy("week_before", 7, plain=True),
     PeriodCopy("week_before_smooth", 7, "near"),
     RecentWeeks("weeks", plain=True),
