@@ -1,5 +1,6 @@
 """Peers of the forecast benchmark: run them in their own environment, score their files."""
 
+import hashlib
 import subprocess
 import sys
 from datetime import timedelta
@@ -25,7 +26,11 @@ _LIMIT_SECONDS: Final = 60
 
 
 def run_peers(traces: list[Trace], out: Path) -> None:
-    """Let every peer forecast at the day grid's cutoffs of every trace."""
+    """Let every peer forecast at the day grid's cutoffs of every trace.
+
+    A finished table is kept as long as nothing it was made from has changed (`_made_from`): peers
+    know nothing of prescaler, and all of them take an hour.
+    """
     python = Path(".venv-peers/bin/python")
     if not python.exists():
         sys.exit("the peers have an environment of their own: scripts/setup_peers.sh")
@@ -42,13 +47,31 @@ def _run(
     python: Path, trace: Trace, out: Path, name: str, peers: tuple[str, ...], cutoffs: list[str]
 ) -> None:
     folder = out / trace.name
-    listed = folder / f"{name}.txt"
+    listed, stamp = folder / f"{name}.txt", folder / f"{name}.sha256"
     listed.write_text("\n".join(cutoffs) + "\n")
+    made_from = _made_from(trace, listed, peers)
+    if stamp.exists() and stamp.read_text() == made_from:
+        sys.stderr.write(f"{trace.name}: {', '.join(peers)} are here already\n")
+        return
+    stamp.unlink(missing_ok=True)
     command = [str(python), "bench/peers.py", str(trace.path), "--zone", str(trace.zone)]
     command += ["--step-seconds", str(int(trace.step.total_seconds()))]
     command += ["--cutoffs", str(listed), "--out", str(folder / f"{name}.csv.gz")]
     command += ["--peers", ",".join(peers), "--limit-seconds", str(_LIMIT_SECONDS)]
     subprocess.run(command, check=True)
+    stamp.write_text(made_from)
+
+
+def _made_from(trace: Trace, listed: Path, peers: tuple[str, ...]) -> str:
+    """Checksum of what a table of peers depends on: program, packages, trace, cutoffs, names."""
+    parts = [
+        Path("bench/peers.py").read_bytes(),
+        Path("requirements/peers.txt").read_bytes(),
+        trace.path.read_bytes(),
+        listed.read_bytes(),
+        f"{peers} {trace.zone} {trace.step} {_LIMIT_SECONDS}".encode(),
+    ]
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 def peer_rows(trace: Trace, out: Path, peer: str) -> dict[str, BucketScore]:
