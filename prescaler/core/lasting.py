@@ -46,9 +46,22 @@ class Lasting:
     hour: float
 
     @classmethod
+    def none(cls, step: timedelta) -> "Lasting":
+        """Nothing has stayed."""
+        nobody = np.zeros(0, dtype=np.int64)
+        return cls(nobody, nobody, np.zeros(0), nobody, _HOUR / step)
+
+    @classmethod
     def of(cls, residuals: Residuals, ends: IntArray, step: timedelta) -> "Lasting":
-        """Look back from the points with index `ends` [M]; holes are passed over."""
-        least = max(_LEAST_POINTS, _LEAST // step)
+        """Look back from the points with index `ends` [M]; holes are passed over.
+
+        Nothing lasts on steps of which a quarter of an hour does not hold three: in three hours the
+        day itself has moved on, and a service that opens early would be forecast at twenty times
+        its noon (bu_lab_http: WQL of six hours 1.01 instead of 0.87).
+        """
+        least = _LEAST // step
+        if least < _LEAST_POINTS:
+            return cls.none(step)
         known = np.flatnonzero(residuals.known)
         last = np.searchsorted(known, ends, "right") - 1
         fresh = _fresh(known, last, ends, least)
@@ -62,9 +75,8 @@ class Lasting:
             same = np.logical_and.accumulate((side == side[:, :1]) & (back >= 0), axis=1)
             kept = same[:, least - 1]
             curve, origin, index, same = curve[kept], origin[kept], index[kept], same[kept]
-        if least * step <= _LEAST:
-            curve, pair = _with_the_rest(curve, origin, len(residuals.raw))
-            origin, index, same = origin[pair], index[pair], same[pair]
+        curve, pair = _with_the_rest(curve, origin, len(residuals.raw))
+        origin, index, same = origin[pair], index[pair], same[pair]
         taken = same[:, : max(least, _HOUR // step)]
         values = residuals.raw[curve[:, None], index[:, : taken.shape[1]]]
         level = np.where(taken, values, 0.0).sum(axis=1) / taken.sum(axis=1)
@@ -94,8 +106,7 @@ def _fresh(known: IntArray, last: IntArray, ends: IntArray, least: int) -> IntAr
 def _with_the_rest(curve: IntArray, origin: IntArray, curves: int) -> tuple[IntArray, IntArray]:
     """[K'] all curves where most have something that lasts, and the pair [K] whose time they share.
 
-    A flat curve is always far off and would lag behind a jump that the others have seen. On steps
-    of which a quarter of an hour does not hold three it would be wrong: the day has moved on.
+    A flat curve is always far off and would lag behind a jump that the others have seen.
     """
     seen, first, count = np.unique(origin, return_index=True, return_counts=True)
     most = 2 * count > curves

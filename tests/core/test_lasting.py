@@ -19,7 +19,6 @@ from prescaler.core.scales import DemandScale
 from prescaler.core.trial import prepare, run_trial
 from tests.support.builders import MONDAY, PARIS, STEP, series
 
-HOUR = timedelta(hours=1)
 DAY = 288
 LIMIT = 8.0
 LEADS = np.array([1, 3, 12, 36, 72])
@@ -76,19 +75,31 @@ def test_it_is_looked_back_for_a_day_at_most() -> None:
     assert found.points.tolist() == [DAY]
 
 
-@pytest.mark.parametrize(("step", "curves"), [(STEP, [0, 1, 2, 3]), (HOUR, [0, 1, 2])])
-def test_what_most_curves_see_holds_for_the_rest_on_fine_steps(
-    step: timedelta, curves: list[int]
-) -> None:
+def jumped() -> FloatArray:
+    """[4, 24] three curves whose last four points lie beyond the cut, and one far off as ever."""
     values = np.tile(np.r_[np.zeros(20), np.full(4, 9.0)], (4, 1))
-    values[3] = np.r_[np.zeros(20), [4.0, 5.0, 6.0, 5.0]]  # usual for this one
+    values[3] = np.r_[np.zeros(20), [4.0, 5.0, 6.0, 5.0]]
+    return values
 
-    found = Lasting.of(residuals(values), np.array([10, 23]), step)
 
-    assert sorted(found.curve.tolist()) == curves
-    assert found.origin.tolist() == [1] * len(curves)
-    assert found.points.tolist() == [4] * len(curves)
-    assert found.level[found.curve == 3].tolist() == [5.0] * (len(curves) - 3)
+def test_what_most_curves_see_holds_for_the_rest() -> None:
+    found = Lasting.of(residuals(jumped()), np.array([10, 23]), STEP)
+
+    assert sorted(found.curve.tolist()) == [0, 1, 2, 3]
+    assert found.origin.tolist() == [1] * 4
+    assert found.points.tolist() == [4] * 4
+    assert found.level[found.curve == 3].tolist() == [5.0]
+
+
+@pytest.mark.parametrize("minutes", [6, 10, 30, 60])
+def test_on_steps_of_more_than_five_minutes_nothing_lasts(minutes: int) -> None:
+    corrections = np.ones((4, 2, 5))
+
+    found = Lasting.of(residuals(jumped()), np.array([10, 23]), timedelta(minutes=minutes))
+    found.correct(corrections, LEADS)
+
+    assert not len(found.curve)
+    assert (corrections == 1.0).all()
 
 
 def test_what_half_of_the_curves_see_is_theirs_alone() -> None:
