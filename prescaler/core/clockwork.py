@@ -36,4 +36,4 @@ def minutes_apart(history: History, spacing: int) -> list[int]:
     mean = np.bincount(minute, cut) / np.maximum(count, 1)
     highest = int(np.argmax(mean))
     others = np.delete(mean, highest).mean()
-    return [0] if mean[highest] < _UNEVEN * others else [*range(0, spacing, size)]
+    return [0] if mean[highest] <= _UNEVEN * others else [*range(0, spacing, size)]

@@ -152,3 +152,10 @@ def test_a_history_that_was_never_two_steps_on_has_nothing_between() -> None:
     past = History.of(series(values, MONDAY, STEP), PARIS, 10)
 
     assert minutes_apart(past, 6) == [0]
+
+
+@pytest.mark.parametrize("demand", [np.zeros(600), np.full(600, 40.0), np.arange(600) == 100.0])
+def test_where_hardly_anything_changes_no_minute_stands_out(demand: FloatArray) -> None:
+    past = History.of(series(demand.astype(np.float64), MONDAY, STEP), PARIS, 10)
+
+    assert minutes_apart(past, 6) == [0]
