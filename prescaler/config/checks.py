@@ -164,6 +164,11 @@ def _bounds(section: WorkloadSection) -> Iterator[Complaint]:
         yield ("scale_target", "min_pods"), "is above max_pods"
     if section.scale_target.idle_pods == section.scale_target.min_pods:
         yield ("scale_target", "idle_pods"), "must be below min_pods; with min_pods 0 leave it out"
+    if section.scale_target.wake_at >= 1:
+        yield (
+            ("scale_target", "wake_at"),
+            "must be below 1: a declared minimum of one pod would not wake it",
+        )
 
 
 def _policy_bounds(section: WorkloadSection) -> Iterator[Complaint]:

@@ -175,7 +175,7 @@ class ScaleTargetSection(Section):
     )
     wake_at: NotNegative = Field(
         0.1,
-        description="pods that a plan must be above to wake it from 0; with unit pods any does",
+        description="pods, below 1, that a plan must be above to wake it; with unit pods any does",
     )
 
 

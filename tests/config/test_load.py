@@ -163,6 +163,9 @@ BAD: dict[str, tuple[str, str]] = {
     "an idle count where it sleeps anyway": (
         f"{HEAD}workloads:\n{WEB.replace('name: web}', 'name: web, min_pods: 0, idle_pods: 0}')}",
         "scale_target.idle_pods: must be below min_pods; with min_pods 0 leave it out"),
+    "a sleeper whom one declared pod would not wake": (
+        f"{HEAD}workloads:\n{WEB.replace('name: web}', 'name: web, min_pods: 0, wake_at: 1}')}",
+        "scale_target.wake_at: must be below 1: a declared minimum of one pod would not wake it"),
     "a poll of nothing": (f"{HEAD}workloads:\n{WEB}  lead_time: {{polling: 0s}}\n",
         "lead_time.polling: must be at least 1s"),
     "a floor above the ceiling": (
