@@ -140,7 +140,8 @@ class Keeper:
             age = now - at if at is not None else None
             late = served.sighting.late
             late_by = late.late_by if late is not None else None
-            seen.append(Observation(served.workload.name, served.decide(now), age, late_by))
+            name, grows = served.workload.name, served.policy.grows
+            seen.append(Observation(name, served.decide(now), age, late_by, grows))
         return seen
 
     def legacy(self) -> tuple[Sequence[LegacyRow], float]:

@@ -19,7 +19,7 @@ import numpy as np
 from prescaler.core.control import Control, Observed
 from prescaler.core.events import EventEffect
 from prescaler.core.forecast import Basis, Forecast
-from prescaler.core.growth import NO_GROWTH
+from prescaler.core.growth import CARRIED_ON, NO_GROWTH
 from prescaler.core.hpa import pods_for, smallest_reachable
 from prescaler.core.instants import to_epoch
 from prescaler.core.plan import PLAN_STAGES, PlanRow, plan
@@ -295,9 +295,9 @@ class _Case:
         if not self.policy.grows:
             return self.mode.value
         if self.mode is Mode.SHADOW:
-            return f"{self.mode.value}; would be live demand x {self.row.growth:.1f}"
+            return f"{self.mode.value}; would be {CARRIED_ON}{self.row.growth:.1f}"
         times, _ = self._growth(self._silence())
-        return f"{self.mode.value}; live demand x {times:.1f}"
+        return f"{self.mode.value}; {CARRIED_ON}{times:.1f}"
 
     def _beyond_tolerance(self, water: _Waterfall) -> None:
         """Land on the smallest size that the HPA can reach, where the running pods are known."""

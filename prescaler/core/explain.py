@@ -1,5 +1,6 @@
 """A decision in words: what was served, through which stages, and why not something else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from prescaler.core.durations import parse_duration
 from prescaler.core.errors import BadParameter
+from prescaler.core.growth import CARRIED_ON
 from prescaler.core.hpa import pods_for
 from prescaler.core.instants import format_instant, parse_instant
 from prescaler.core.records import LoggedDecision
@@ -23,6 +25,11 @@ _WORDS: Final = {
     "tolerance": "smallest size that the HPA can reach",
     "ceiling": "at most policy.max_pods",
     "rounding": "as it was sent",
+}
+
+_NOT_SERVED: Final = {
+    "maximum": "highest need of a plan, which growth does not serve",
+    "mode": "what is served of the plan: nothing, growth is",
 }
 
 _REASONS: Final = {
@@ -72,20 +79,37 @@ def explain(entry: LoggedDecision, target: float, zone: ZoneInfo, at: datetime) 
     """What was in force at an instant. target: for decisions logged without theirs."""
     per_pod = entry.target or target
     pods = f"{entry.pods} pod{'' if entry.pods == 1 else 's'}"
-    headline = f"{both(at, zone)}: {pods} ({entry.value:g} load units at {per_pod:g} a pod)"
+    told = f"{pods} ({entry.value:g} load units at {per_pod:g} a pod)"
+    grown = growth_told(entry.stages)
+    if grown is not None:
+        told = f"{grown}; at least {told}" if entry.value else grown
+    stages = tuple(_stages(entry.stages, per_pod, grows=grown is not None))
     return Explanation(
-        headline, tuple(_facts(entry, zone, at)), tuple(_stages(entry.stages, per_pod))
+        f"{both(at, zone)}: {told}", tuple(_facts(entry, zone, at, grows=grown is not None)), stages
     )
 
 
-def _facts(entry: LoggedDecision, zone: ZoneInfo, at: datetime) -> list[str]:
+def growth_told(stages: Sequence[tuple[str, float | None, str]]) -> str | None:
+    """What was told of growth, as "live demand x 1.5"; None where the forecast acted as a plan."""
+    note = next((note for name, _, note in stages if name == "mode"), "")
+    _, found, times = note.rpartition(CARRIED_ON)
+    if not found:
+        return None
+    would_be = f"{CARRIED_ON}1.0, would be x {times}"
+    return would_be if "would be" in note else f"{CARRIED_ON}{times}"
+
+
+def _facts(entry: LoggedDecision, zone: ZoneInfo, at: datetime, *, grows: bool) -> list[str]:
     facts = [f"in force since {both(entry.since, zone)}"]
     facts.append(f"status {entry.status}: {_STATUS.get(entry.status, 'unknown to this release')}")
     if entry.reason is not None:
         facts.append(f"reason {entry.reason}: {reason_text(entry.reason)}")
     if entry.detail is not None:
         facts.append(f"detail: {entry.detail}")
-    facts.append(f"mode {entry.mode}; mode active would have served {entry.would_serve:g}")
+    beside = " beside growth" if grows else ""
+    facts.append(f"mode {entry.mode}; mode active would have served {entry.would_serve:g}{beside}")
+    if grows:
+        facts.append("acts as growth: KEDA multiplies what it reads itself; the plan is not served")
     if entry.cutoff is None:
         facts.append("no forecast was there")
     else:
@@ -101,13 +125,16 @@ def reason_text(reason: str) -> str:
     return _REASONS.get(reason, "unknown to this release")
 
 
-def _stages(stages: tuple[tuple[str, float | None, str], ...], target: float) -> list[Explained]:
+def _stages(
+    stages: tuple[tuple[str, float | None, str], ...], target: float, *, grows: bool
+) -> list[Explained]:
+    words = _WORDS | _NOT_SERVED if grows else _WORDS
     return [
         Explained(
             name,
             load,
             None if load is None else pods_for(load, target),
-            f"{_WORDS.get(name, name)}{f' ({note})' if note else ''}",
+            f"{words.get(name, name)}{f' ({note})' if note else ''}",
         )
         for name, load, note in stages
     ]

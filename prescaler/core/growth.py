@@ -14,6 +14,9 @@ from prescaler.core.arrays import FloatArray, IntArray
 NO_GROWTH: Final = 1.0
 """What is served where nothing is known: live demand stays what it is."""
 
+CARRIED_ON: Final = "live demand x "
+"""How a note of the mode stage says growth, in tenths; the log keeps these notes."""
+
 LIVE_AGE: Final = 60
 """Seconds by which the reactive signal is old: the mean of a minute that ended 30 s ago."""
 

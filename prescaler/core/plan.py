@@ -40,7 +40,7 @@ class Requirement:
 
     starts, ends: [G] the cell is about [start, end). due: [G] from this instant on its load must
     be in KEDA's hands: start - lead - hold. lead: [G] seconds. parts: [G, 4] `CELL_STAGES`.
-    naive: [G] naive median.
+    naive: [G] naive median. expected: [G] median with the events.
     """
 
     starts: IntArray
@@ -49,6 +49,7 @@ class Requirement:
     lead: FloatArray
     parts: FloatArray
     naive: FloatArray
+    expected: FloatArray
 
 
 class Cells(NamedTuple):
@@ -186,6 +187,7 @@ def require(forecast: Forecast, events: Sequence[EventEffect], policy: Policy) -
         lead=lead,
         parts=np.column_stack([median, quantile, event, peak]),
         naive=forecast.naive[source].astype(np.float64),
+        expected=np.asarray(lifted[:, MEDIAN], dtype=np.float64),
     )
 
 

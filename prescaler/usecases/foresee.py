@@ -40,7 +40,7 @@ def beyond_max(served: Served, now: datetime) -> Beyond | None:
         for one in declared(served.effects(now, now + _DAY, now), policy, first, last)
         if one.pods > most and one.start < last and one.end > first
     ]
-    cells = served.requirement(now)
+    cells = served.asking(now)
     if cells is not None:
         pods = pods_for_all(cells.parts[:, -1], policy.target)
         ahead = np.flatnonzero((cells.ends > first) & (cells.starts < last) & (pods > most))

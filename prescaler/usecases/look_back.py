@@ -9,12 +9,13 @@ import numpy as np
 
 from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.calendar import civil_slots
+from prescaler.core.carried import carried
 from prescaler.core.errors import BadParameter
 from prescaler.core.events import EventEffect, with_events
 from prescaler.core.forecast import Forecast, Origin
 from prescaler.core.gaps import gaps as find_gaps
 from prescaler.core.instants import floor_to, from_epoch, to_epoch
-from prescaler.core.plan import plan
+from prescaler.core.plan import plan, require
 from prescaler.core.quantiles import MEDIAN, QUANTILES
 from prescaler.core.records import HistoryVersion
 from prescaler.core.series import coarsen
@@ -65,7 +66,8 @@ def chart(served: Served, ports: LookBackPorts, asked: Question, now: datetime) 
     Columns: `actual`, `peak` (mean and maximum of what was observed), `q0.05` ... `q0.95` (planned
     events included, as they were known by then), `ordinary` (the median without them, where it
     differs), `naive`, `plan` (from now, or from `as_of`), `served`, `would_serve` (the highest in
-    the step).
+    the step). Where growth acts `plan` is empty, and there are `growth` and `asked` (the median
+    times it, and floors) instead.
 
     Raises:
         BadParameter: more than nine weeks, or a step that does not fit the resolution.
@@ -78,7 +80,7 @@ def chart(served: Served, ports: LookBackPorts, asked: Question, now: datetime) 
     columns = _observed(served, ports.demand, span, stamps, now)
     effects = acting(served, ports, asked, now)
     columns |= _said(forecasts, stamps, asked, effects)
-    columns["plan"] = _planned(served, forecasts, asked, stamps, now, effects)
+    columns |= _planned(served, forecasts, asked, stamps, now, effects)
     columns |= _answered(served, ports.decisions, span, stamps, now)
     return Columns(stamps, span.step, columns)
 
@@ -256,20 +258,34 @@ def _planned(
     stamps: IntArray,
     now: datetime,
     effects: Sequence[EventEffect],
-) -> FloatArray:
-    """The plan from the present on, or as it was at `as_of`."""
-    begin = asked.as_of or now
+) -> dict[str, FloatArray]:
+    """The plan from the present on, or as it was at `as_of`; where growth acts, that instead."""
+    begin, policy = asked.as_of or now, served.policy
     load = np.full(len(stamps), np.nan)
+    found = {"plan": load}
+    if policy.grows:
+        found |= {"growth": load.copy(), "asked": load.copy()}
     ahead = stamps + int(asked.span.step.total_seconds()) > to_epoch(begin)
     if not ahead.any():
-        return load
+        return found
+    instants = stamps[ahead]
     if asked.as_of is None:
-        curve = served.plan(np.maximum(stamps[ahead], to_epoch(begin)), now)
+        instants = np.maximum(instants, to_epoch(begin))
+        curve, grown = served.plan(instants, now), served.carried(instants, now)
     else:
         forecast = forecasts[-1] if forecasts else None
-        curve = plan(forecast, effects, served.policy, stamps[ahead])
-    load[ahead] = np.where(curve.covered | (curve.load > 0), curve.load, np.nan)
-    return load
+        cells = require(forecast, effects, policy) if forecast is not None else None
+        curve = plan(forecast, effects, policy, instants, requirement=cells)
+        grown = carried(cells, policy, instants) if cells and policy.grows else None
+    if not policy.grows:
+        load[ahead] = np.where(curve.covered | (curve.load > 0), curve.load, np.nan)
+        return found
+    floor = np.where(curve.parts[:, -1] > 0, curve.parts[:, -1], np.nan)
+    found["asked"][ahead] = floor
+    if grown is not None:
+        found["asked"][ahead] = np.fmax(grown.asked, floor)
+        found["growth"][ahead] = np.where(np.isfinite(grown.expected), grown.growth, np.nan)
+    return found
 
 
 def _answered(

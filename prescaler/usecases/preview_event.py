@@ -141,15 +141,15 @@ def _stamps(start: datetime, end: datetime) -> tuple[IntArray, timedelta]:
 
 
 def _pods(served: Served, stamps: IntArray, now: datetime) -> IntArray:
-    """[T] pods the plan asks for, under the policy's ceiling."""
+    """[T] pods that are asked for, under the policy's ceiling."""
     policy = served.policy
-    pods = pods_for_all(served.plan(stamps, now).load, policy.target)
+    pods = pods_for_all(served.loads(stamps, now), policy.target)
     return np.asarray(np.minimum(pods, policy.max_pods)) if policy.max_pods is not None else pods
 
 
 def _lead(served: Served, effect: EventEffect, now: datetime) -> tuple[Raise | None, Late | None]:
     """The raise that takes longest with its latest safe start; whether one comes too late."""
-    floor, cells = _floor(served, effect, now), served.requirement(now)
+    floor, cells = _floor(served, effect, now), served.asking(now)
     if cells is None:
         return floor, None
     first, last = max(to_epoch(effect.begins), to_epoch(now)), to_epoch(effect.fades_until)

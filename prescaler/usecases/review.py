@@ -64,13 +64,33 @@ def demand_columns(served: Served, demand: DemandStore, span: Span) -> Columns:
 
 
 def plan_columns(served: Served, span: Span, now: datetime) -> Columns:
-    """The plan of the present forecast and of the events known now, stage by stage."""
+    """The plan of the present forecast and of the events known now, stage by stage.
+
+    Where growth acts also `growth`, `expected` (the median), `asked` (what growth makes of it, and
+    floors), `asked_pods` and `reactive_pods`.
+    """
     points = -((span.start - span.end) // span.step)
     stamps = _stamps(span.start, span.step, points)
     curve = served.plan(stamps, now)
     columns = {name: curve.parts[:, i] for i, name in enumerate(PLAN_STAGES)}
     pods = np.ceil(curve.load / served.policy.target - 1e-9)
-    return Columns(stamps, span.step, {"load": curve.load, "pods": pods, **columns})
+    columns = {"load": curve.load, "pods": pods, **columns, **_carried(served, stamps, now)}
+    return Columns(stamps, span.step, columns)
+
+
+def _carried(served: Served, stamps: IntArray, now: datetime) -> dict[str, FloatArray]:
+    """Of a workload whose forecast acts as growth: what it asks for, reactive scaling beside it."""
+    found, target = served.carried(stamps, now), served.policy.target
+    if found is None:
+        return {}
+    asked = served.loads(stamps, now)
+    return {
+        "growth": found.growth,
+        "expected": found.expected,
+        "asked": asked,
+        "asked_pods": np.ceil(asked / target - 1e-9),
+        "reactive_pods": np.ceil(found.expected / target - 1e-9),
+    }
 
 
 def forecast_columns(forecast: Forecast) -> Columns:

@@ -9,13 +9,15 @@ from typing import Final
 
 import numpy as np
 
-from prescaler.core.arrays import IntArray
+from prescaler.core.arrays import FloatArray, IntArray
+from prescaler.core.carried import Carried, carried, carried_cells, carried_load
 from prescaler.core.causes import causes
 from prescaler.core.control import Observed
 from prescaler.core.decision import Decision, decide
 from prescaler.core.errors import UnknownWorkload
 from prescaler.core.event_book import EMPTY_BOOK, EventBook, EventIndex
 from prescaler.core.events import EventEffect
+from prescaler.core.hpa import pods_for
 from prescaler.core.instants import from_epoch, to_epoch
 from prescaler.core.lead_time import Late, MeasuredStarts
 from prescaler.core.plan import PlanCurve, PlanRow, Requirement, growth_at, plan, require
@@ -90,6 +92,32 @@ class Served:
             effects = self.effects(forecast.first_valid_at, forecast.valid_until, now)
             self._requirements[known] = require(forecast, effects, self.policy)
         return self._requirements[known]
+
+    def asking(self, now: datetime) -> Requirement | None:
+        """The cells by which more pods are asked for: those of the plan, or as growth does it."""
+        cells = self.requirement(now)
+        return carried_cells(cells, self.policy) if cells and self.policy.grows else cells
+
+    def asked(self, decision: Decision) -> int:
+        """Pods that KEDA is led to ask for; with growth those of live demand as last seen."""
+        live = self.state.observed.last_actual
+        if not self.policy.grows or live is None:
+            return decision.pods
+        grown = carried_load(np.array([live]), np.array([decision.growth]), self.policy)
+        return max(decision.pods, pods_for(float(grown[0]), decision.target))
+
+    def carried(self, instants: IntArray, now: datetime) -> Carried | None:
+        """What growth makes of the median at instants [T]; None where it does not act."""
+        cells = self.requirement(now) if self.policy.grows else None
+        return carried(cells, self.policy, instants) if cells else None
+
+    def loads(self, instants: IntArray, now: datetime) -> FloatArray:
+        """[T] load that pods are asked for: the plan, or floors and what growth carries on."""
+        curve, grown = self.plan(instants, now), self.carried(instants, now)
+        if not self.policy.grows:
+            return curve.load
+        floor = curve.parts[:, -1]
+        return floor if grown is None else np.asarray(np.fmax(grown.asked, floor))
 
     def plan(self, instants: IntArray, now: datetime) -> PlanCurve:
         """The plan at ascending instants [T] (epoch seconds), as it is known at `now`."""

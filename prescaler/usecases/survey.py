@@ -62,7 +62,8 @@ class Peak:
     """The highest load the plan asks for in the next day.
 
     at: when the demand is expected; load: load units, pods: what carries it; safe_start: until then
-    the decision must be in KEDA's hands.
+    the decision must be in KEDA's hands. Where growth acts, the load is the median's, and growth
+    begins to ask for it at safe_start.
     """
 
     at: datetime
@@ -87,6 +88,11 @@ class Glance:
     coverage: float | None
     behind: timedelta | None
 
+    @property
+    def asked(self) -> int:
+        """Pods that are asked for now; with growth those of live demand times it."""
+        return self.served.asked(self.decision)
+
 
 @dataclass(frozen=True, eq=False)
 class Spark:
@@ -109,7 +115,7 @@ class Rise:
     @property
     def more(self) -> int:
         """Pods on top of those that are asked for now."""
-        return self.peak.pods - self.glance.decision.pods
+        return self.peak.pods - self.glance.asked
 
 
 class Survey:
@@ -137,7 +143,7 @@ class Survey:
         found = []
         for glance in glances:
             peak = self._peak(glance.served, now)
-            if peak is not None and peak.at > now and peak.pods > glance.decision.pods:
+            if peak is not None and peak.at > now and peak.pods > glance.asked:
                 found.append(Rise(glance, peak))
         found.sort(key=lambda rise: -rise.more)
         return found
@@ -168,7 +174,7 @@ class Survey:
 
 def next_peak(served: Served, now: datetime) -> Peak | None:
     """The highest load of the next day, its pods, and the latest safe start for them."""
-    cells = served.requirement(now)
+    cells = served.asking(now)
     if cells is None:
         return None
     begin, end = to_epoch(now), to_epoch(now + _DAY)
@@ -296,7 +302,7 @@ def _overtaken(served: Served, decision: Decision, now: datetime) -> bool:
     fresh = seen.last_actual_at is not None and now - seen.last_actual_at <= _RECENT
     if decision.status is not Status.ACTIVE or seen.last_actual is None or not fresh:
         return False
-    if pods_for(seen.last_actual, decision.target) <= decision.pods:
+    if pods_for(seen.last_actual, decision.target) <= served.asked(decision):
         return False
     return not served.book.occurrences(now - _AFTERWARDS, now)
 

@@ -63,7 +63,7 @@ def judge_raises(table: ServingTable, now: datetime) -> Mapping[str, Late]:
     """
     news = {}
     for served in table:
-        pods, before = served.decide(now).pods, served.sighting.late
+        pods, before = served.asked(served.decide(now)), served.sighting.late
         served.sighting.late = late = _late(served, now)
         served.sighting.asked = pods
         if late is not None and (before is None or before.at != late.at):
@@ -107,7 +107,7 @@ def _asked(table: ServingTable) -> Iterator[tuple[Served, PodQuery]]:
 
 
 def _late(served: Served, now: datetime) -> Late | None:
-    cells, seen, before = served.requirement(now), served.sighting.pods, served.sighting.late
+    cells, seen, before = served.asking(now), served.sighting.pods, served.sighting.late
     if cells is None:
         return None
     if seen is not None and timedelta(0) <= now - seen.at < PODS_FRESH:

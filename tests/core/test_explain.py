@@ -1,5 +1,6 @@
 """Explanations in words, and the wall clock times that people type."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,31 @@ def test_a_decision_is_told_in_both_clocks_with_pods_beside_each_stage() -> None
         ("median", 75), ("floor", None), ("rounding", 125)
     ]  # fmt: skip
     assert told.stages[2].text == "as it was sent (37 pods run)"
+
+
+@pytest.mark.parametrize(
+    ("note", "value", "said"),
+    [
+        ("active; live demand x 1.5", 0.0, ": live demand x 1.5"),
+        ("active; live demand x 1.5", 240.0, ": live demand x 1.5; at least 3 pods (240 load"),
+        ("shadow; would be live demand x 2.0", 0.0, ": live demand x 1.0, would be x 2.0"),
+    ],
+)
+def test_growth_is_what_is_told_and_the_plan_is_not_served(
+    note: str, value: float, said: str
+) -> None:
+    stages = (("maximum", 6000.0, ""), ("mode", 0.0, note), ("rounding", value, ""))
+    entry = replace(ENTRY, value=value, pods=3 if value else 0, would_serve=value, stages=stages)
+
+    told = explain(entry, 80.0, PARIS, AT)
+
+    assert said in told.headline
+    assert "acts as growth: KEDA multiplies what it reads itself; the plan is not served" in (
+        told.facts
+    )
+    assert f"mode active; mode active would have served {value:g} beside growth" in told.facts
+    assert told.stages[0].text == "highest need of a plan, which growth does not serve"
+    assert note in told.stages[1].text
 
 
 def test_no_forecast_always_says_why() -> None:

@@ -82,13 +82,15 @@ class Telemetry:
 class Observation:
     """One workload at the moment of a scrape. demand_age: of the newest observation.
 
-    late_by: how much too late the pods of the next raise will be; None: in time.
+    late_by: how much too late the pods of the next raise will be; None: in time. grows: whether
+    the forecast acts as growth.
     """
 
     workload: str
     decision: Decision
     demand_age: timedelta | None
     late_by: timedelta | None = None
+    grows: bool = False
 
 
 class _ServingCollector(Collector):
@@ -104,6 +106,7 @@ class _ServingCollector(Collector):
         seen = self._observe()
         yield _family("value", "What is served (load units).", seen, lambda o: o.decision.value)
         yield _family("plan_pods", "Pods it asks for.", seen, lambda o: o.decision.pods)
+        yield _family("growth", "What live demand is multiplied by; 1: not.", seen, _growth)
         yield _family("forecast_age_seconds", "Since the forecast was issued.", seen, _forecast_age)
         yield _family("demand_age_seconds", "Of the newest observation.", seen, _demand_age)
         yield _states("status", "1 for the present status.", seen, Status, lambda o: o.status)
@@ -207,6 +210,11 @@ def _track_records(
 
 def _at(forecast: Forecast, step: int, column: int) -> float:
     return float(forecast.values[step, column])
+
+
+def _growth(observation: Observation) -> float | None:
+    """Of a workload whose forecast acts as a plan nothing: a 1 there would look like silence."""
+    return observation.decision.growth if observation.grows else None
 
 
 def _forecast_age(observation: Observation) -> float | None:

@@ -14,6 +14,7 @@ from prescaler.apps.api.context import ApiContext, Context, OneWorkload, Reader,
 from prescaler.apps.api.keys import Caller
 from prescaler.apps.api.shapes import (
     InstantText,
+    ahead_json,
     control_json,
     decision_json,
     feed_json,
@@ -80,7 +81,11 @@ def list_workloads(
     """Workloads that the key may see, page by page."""
     page = workload_page(context, caller, asked)
     items = [
-        {**summary_json(g), "next_peak": peak_json(next_peak(g.served, page.at))}
+        {
+            **summary_json(g),
+            "next_peak": peak_json(next_peak(g.served, page.at)),
+            **ahead_json(g.served, g.decision, page.at),
+        }
         for g in page.glances
     ]
     return {"items": items, "next": page.following, "total": page.total, "counts": page.counts}
@@ -161,7 +166,7 @@ def list_rises(
     items = [
         {
             "workload": rise.glance.served.workload.name,
-            "pods": rise.glance.decision.pods,
+            "pods": rise.glance.asked,
             "more": rise.more,
             "peak": peak_json(rise.peak),
         }
@@ -189,7 +194,8 @@ def show_workload(served: OneWorkload, context: Context, response: Response) -> 
         "control": control_json(control),
         "decision": decision_json(decision),
         "words": [told.headline, *told.facts],
-        **lead_json(served, context.now()),
+        **lead_json(served, now),
+        **ahead_json(served, decision, now),
         "weights": served.state.forecast.weights if served.state.forecast else None,
     }
 

@@ -12,12 +12,14 @@ from prescaler.core.decision import Decision
 from prescaler.core.durations import format_duration
 from prescaler.core.errors import BadParameter
 from prescaler.core.event_records import FeedStatus
+from prescaler.core.explain import growth_told
 from prescaler.core.hpa import pods_for
 from prescaler.core.instants import format_instant, from_epoch, parse_instant
 from prescaler.core.lead_time import Late, Raise, next_raise
 from prescaler.core.policy import Mode, StartTime
 from prescaler.core.records import AuditEntry, LoggedDecision, RunStatus
 from prescaler.usecases.foresee import beyond_max
+from prescaler.usecases.foretell import Growing, growing, sleeping
 from prescaler.usecases.review import Columns
 from prescaler.usecases.serve_metric import Served
 from prescaler.usecases.survey import Glance, Peak
@@ -92,6 +94,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
         "detail": decision.detail,
         "mode": decision.mode.value,
         "would_serve": decision.would_serve,
+        "growth": decision.growth,
         "stages": [
             _stage(stage.name, stage.load, stage.note, decision.target) for stage in decision.stages
         ],
@@ -108,11 +111,17 @@ def _stage(name: str, load: float | None, note: str, target: float) -> dict[str,
 
 
 def logged_json(entry: LoggedDecision, target: float) -> dict[str, Any]:
-    """A decision from the log."""
+    """A decision from the log; growth_words: what was told of growth, null for a plan."""
     stages = [_stage(name, load, note, entry.target or target) for name, load, note in entry.stages]
     cutoff = format_instant(entry.cutoff) if entry.cutoff else None
     plain = {k: v for k, v in vars(entry).items() if k not in ("since", "cutoff", "stages")}
-    return {"since": format_instant(entry.since), **plain, "cutoff": cutoff, "stages": stages}
+    return {
+        "since": format_instant(entry.since),
+        **plain,
+        "cutoff": cutoff,
+        "growth_words": growth_told(entry.stages),
+        "stages": stages,
+    }
 
 
 def control_json(control: Control) -> dict[str, Any]:
@@ -192,10 +201,34 @@ def summary_json(glance: Glance) -> dict[str, Any]:
     }
 
 
+def ahead_json(served: Served, decision: Decision, now: datetime) -> dict[str, Any]:
+    """How live demand is carried on, and sleep; null each where the workload has none of it."""
+    grown, sleep = growing(served, decision, now), sleeping(served, decision, now)
+    return {
+        "growth": _growing_json(grown) if grown else None,
+        "sleep": _plain(vars(sleep)) if sleep else None,
+    }
+
+
+def _growing_json(grown: Growing) -> dict[str, Any]:
+    at = grown.ahead.at
+    return {
+        "now": grown.now,
+        "planned": grown.ahead.now,
+        "highest": grown.ahead.highest,
+        "highest_at": format_instant(at) if at else None,
+        "looks_ahead": format_duration(grown.looks_ahead),
+        "live": grown.live,
+        "reactive_pods": grown.reactive,
+        "pods": grown.pods,
+    }
+
+
 def lead_json(served: Served, now: datetime) -> dict[str, Any]:
     """The next raise, when it must begin at the latest, and where the lead time comes from."""
-    lead, cells = served.policy.lead_time, served.requirement(now)
-    coming = next_raise(cells, served.policy, now, served.decide(now).pods) if cells else None
+    lead, cells = served.policy.lead_time, served.asking(now)
+    asked = served.asked(served.decide(now))
+    coming = next_raise(cells, served.policy, now, asked) if cells else None
     late, starts = served.sighting.late, served.starts
     beyond = beyond_max(served, now)
     return {

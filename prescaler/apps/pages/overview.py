@@ -18,6 +18,7 @@ from prescaler.apps.pages.render import page
 from prescaler.apps.pages.spark import SparkLines, lines
 from prescaler.core.decision import Status
 from prescaler.core.instants import parse_instant, to_epoch
+from prescaler.usecases.foretell import Growing, Sleeping, growing, sleeping
 from prescaler.usecases.survey import Glance, Peak, Urgency, next_peak, spark
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -43,6 +44,8 @@ class Row:
     glance: Glance
     peak: Peak | None
     spark: SparkLines | None
+    growing: Growing | None
+    sleeping: Sleeping | None
 
 
 class PageQuery(ListQuery):
@@ -92,6 +95,8 @@ def _rows(context: ApiContext, found: WorkloadPage) -> list[Row]:
             glance,
             next_peak(glance.served, found.at),
             lines(spark(glance.served, context.stores.demand, found.at), now),
+            growing(glance.served, glance.decision, found.at),
+            sleeping(glance.served, glance.decision, found.at),
         )
         for glance in found.glances
     ]

@@ -40,6 +40,7 @@ def _environment() -> Environment:
         "share",
         "signed_percent",
         "span",
+        "times",
         "local",
         "words",
     ):

@@ -43,6 +43,13 @@ def pod_count(pods: int) -> str:
     return f"{pods:,} pod" if pods == 1 else f"{pods:,} pods"
 
 
+def times(factor: float | None) -> str:
+    """A factor: × 1.31."""  # noqa: RUF002 - the sign that is printed
+    if factor is None or not math.isfinite(factor):
+        return NOTHING
+    return f"\N{MULTIPLICATION SIGN}{_THIN}{factor:.3g}"
+
+
 def percent(share: float | None) -> str:
     """0.943 as 94 %."""
     return NOTHING if share is None or not math.isfinite(share) else f"{share * 100:.0f}{_THIN}%"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
@@ -14,6 +14,7 @@ from prescaler.apps.api.shapes import InstantText
 from prescaler.apps.api.warnings import warnings
 from prescaler.apps.pages.gate import PageRoute, Shown, Viewer
 from prescaler.apps.pages.render import page
+from prescaler.core.carried import Carried
 from prescaler.core.events import EventEffect
 from prescaler.core.explain import explain
 from prescaler.core.forecast import BUCKETS, Forecast
@@ -21,6 +22,7 @@ from prescaler.core.hpa import pods_for
 from prescaler.core.instants import floor_to, format_instant, to_epoch
 from prescaler.core.plan import PLAN_STAGES
 from prescaler.core.policy import Mode
+from prescaler.usecases.foretell import growing, sleeping
 from prescaler.usecases.log_decisions import logged
 from prescaler.usecases.look_back import medians
 from prescaler.usecases.serve_metric import Served
@@ -57,13 +59,19 @@ RangeText = Annotated[str, Query(alias="range", pattern="^(6h|24h|3d|7d|4w|8w)$"
 
 @dataclass(frozen=True)
 class Hour:
-    """One line of the next hours in numbers: load units, and the pods that the plan asks for."""
+    """One line of the next hours in numbers: load units, and the pods that are asked for.
+
+    growth: the highest of live demand, None where the forecast acts as a plan. reactive: pods that
+    the median asks for alone, likewise.
+    """
 
     at: datetime
     median: float | None
     high: float | None
     planned: float
     pods: int
+    growth: float | None = None
+    reactive: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,8 @@ def workload_page(  # noqa: PLR0913, PLR0917 - one argument a parameter of the q
         "control": served.state.control.at(now),
         "forecast": served.state.forecast,
         "peak": next_peak(served, now),
+        "growing": growing(served, decision, now),
+        "sleeping": sleeping(served, decision, now),
         "hours": _hours(served, context, now),
         "expected": _expected(served, context, now),
         "ranges": RANGES,
@@ -132,8 +142,9 @@ def _hours(served: Served, context: ApiContext, now: datetime) -> list[Hour]:
     stamps = to_epoch(first) + step * np.arange(_ROWS * per_hour, dtype=np.int64)
     said = medians(served, context.look_back_ports(), stamps, now).reshape(_ROWS, per_hour)
     stamps = np.maximum(stamps, to_epoch(now))
-    curve = served.plan(stamps, now)
-    load = curve.load.reshape(_ROWS, per_hour).max(axis=1)
+    curve, grown = served.plan(stamps, now), served.carried(stamps, now)
+    load = served.loads(stamps, now).reshape(_ROWS, per_hour).max(axis=1)
+    target = served.policy.target
     parts = curve.parts.reshape(_ROWS, per_hour, -1)
     return [
         Hour(
@@ -141,10 +152,19 @@ def _hours(served: Served, context: ApiContext, now: datetime) -> list[Hour]:
             median=_highest(said[row]),
             high=_highest(parts[row, :, _WITH_EVENTS]),
             planned=float(load[row]),
-            pods=pods_for(float(load[row]), served.policy.target),
+            pods=pods_for(float(load[row]), target),
+            **(_grown(grown, slice(row * per_hour, (row + 1) * per_hour), target) if grown else {}),
         )
         for row in range(_ROWS)
     ]
+
+
+def _grown(found: Carried, hour: slice, target: float) -> dict[str, Any]:
+    """Growth within an hour, and the pods of the median alone."""
+    expected = _highest(found.expected[hour])
+    if expected is None:
+        return {}
+    return {"growth": _highest(found.growth[hour]), "reactive": pods_for(expected, target)}
 
 
 def _expected(served: Served, context: ApiContext, now: datetime) -> float | None:

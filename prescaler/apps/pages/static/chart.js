@@ -8,9 +8,7 @@
   const DAY = 86400;
   const LONGEST = 62 * DAY;
   const state = { from: 0, to: 0, lead: "0s", asOf: "", follow: true, columns: null, x: [] };
-  let plot = null;
-  let strip = null;
-  let asking = 0;
+  let [plot, strip, growth, asking] = [null, null, null, 0];
 
   // Colours come from the style sheet, resolved for the scheme in force.
   const probe = document.createElement("span");
@@ -55,16 +53,19 @@
     { key: "actual", of: "actual" },
     { key: "q0.5", of: "median" },
     { key: "served", of: "served" },
-    { key: "plan", of: "plan" },
+    { key: say.grows ? "asked" : "plan", of: "plan" },
     { key: "ready", of: "pods" },
   ];
   const SWITCHES = [
     { key: "actual", label: "actual", ink: "text", swatch: "", on: true, read: ["actual"] },
-    { key: "median", label: "median", ink: "accent", swatch: "", on: true, read: ["q0.5"] },
+    { key: "median", label: "median", ink: "accent", swatch: "", on: true, read: ["q0.5"], pods: Boolean(say.grows) },
     { key: "inner", label: "50 %", ink: "accent", swatch: "fill", on: true, read: ["q0.25", "q0.75"], alpha: .30 },
     { key: "outer", label: "90 %", ink: "accent", swatch: "fill", on: true, read: ["q0.05", "q0.95"], alpha: .15 },
     { key: "served", label: "served", ink: "plan", swatch: "", on: true, read: ["served"], pods: true },
-    { key: "plan", label: "plan", ink: "plan", swatch: "dash", on: true, read: ["plan"], pods: true },
+    say.grows
+      ? { key: "plan", label: "median × growth", ink: "plan", swatch: "dash", on: true, read: ["asked"], pods: true }
+      : { key: "plan", label: "plan", ink: "plan", swatch: "dash", on: true, read: ["plan"], pods: true },
+    ...(say.grows ? [{ key: "growth", label: "growth", ink: "plan", swatch: "", on: true, read: ["growth"], times: true }] : []),
     { key: "pods", label: "pods ready", ink: "good", swatch: "", on: true, read: ["ready"], count: true },
     { key: "would", label: "mode active", ink: "muted", swatch: "dash", on: false, read: ["would_serve"], pods: true },
     { key: "ordinary", label: "median without events", ink: "accent", swatch: "dots", on: false, read: ["ordinary"] },
@@ -132,7 +133,7 @@
     };
     line(nowSeconds(), "now", [], colour("muted"), 0);
     if (state.asOf) line(Date.parse(state.asOf) / 1000, "issued", [3, 3], colour("accent"), 1);
-    line(Date.parse(say.safeStart) / 1000, "latest safe start", [4, 4], colour("plan"), 1);
+    line(Date.parse(say.safeStart) / 1000, say.grows ? "growth asks for the peak" : "latest safe start", [4, 4], colour("plan"), 1);
     const capacity = Number(say.capacity);
     if (capacity > 0) {
       const y = Math.round(u.valToPos(capacity, "y", true));
@@ -198,6 +199,22 @@
     series: [{}, { stroke: colour("muted"), width: 1, fill: colour("muted", .25), points: { show: false } }],
   });
 
+  const titled = (text) => {
+    const title = document.createElement("p");
+    title.className = "strip-title";
+    title.textContent = text;
+    box.append(title);
+  };
+  // What live demand is multiplied by, from now on.
+  const grown = (c, width) => {
+    titled("growth: × live demand");
+    const form = stripOptions(width);
+    form.scales.y.range = (_, __, high) => [1, Math.max(1.2, (high || 1) * 1.05)];
+    form.axes[1].values = (_, splits) => splits.map((one) => `× ${number(one)}`);
+    form.series[1] = { ...drawn.plan(), dash: [], paths: undefined, show: shown.growth, fill: colour("plan", .15), points: { show: false } };
+    return new window.uPlot(form, [state.x, c.growth], box);
+  };
+
   const error = (c) => c.actual.map((a, i) => (a === null || c["q0.5"][i] === null ? null : a - c["q0.5"][i]));
 
   const tell = (index) => {
@@ -207,7 +224,7 @@
       const values = item.read.map((key) => (c && at !== null ? c[key][at] : null));
       const text = values.every((v) => v === null || v === undefined) ? "–"
         : item.count ? `${Math.round(values[0] / Number(say.target))} · carry ${number(values[0])}`
-          : values.map(number).join(" … ") + (item.pods ? pods(values[0]) : "");
+          : item.times ? `× ${values[0].toFixed(2)}` : values.map(number).join(" … ") + (item.pods ? pods(values[0]) : "");
       const target = readout.querySelector(`[data-read="${item.key}"]`);
       if (target.textContent !== text) target.textContent = text;
     }
@@ -243,19 +260,17 @@
         shown[item.key] = !shown[item.key];
         button.setAttribute("aria-pressed", String(shown[item.key]));
         SERIES.forEach((s, i) => { if (s.of === item.key) plot?.setSeries(i + 1, { show: shown[item.key] }); });
+        if (item.key === "growth") growth?.setSeries(1, { show: shown.growth });
       });
       return button;
     }));
   };
 
   const note = (text) => {
-    let place = box.querySelector(".note");
-    if (!place) {
-      place = document.createElement("div");
-      place.className = "note";
-      box.append(place);
-    }
+    const place = box.querySelector(".note") || document.createElement("div");
+    place.className = "note";
     place.textContent = text;
+    box.append(place);
   };
 
   const draw = () => {
@@ -264,13 +279,12 @@
     const height = innerWidth < 900 ? 240 : 336;
     plot?.destroy();
     strip?.destroy();
+    growth?.destroy();
     box.replaceChildren();
     plot = new window.uPlot(options(width, height), [state.x, ...SERIES.map((s) => c[s.key])], box);
-    const title = document.createElement("p");
-    title.className = "strip-title";
-    title.textContent = "actual − median";
-    box.append(title);
+    titled("actual − median");
     strip = new window.uPlot(stripOptions(width), [state.x, error(c)], box);
+    if (say.grows) growth = grown(c, width);
     const known = c.actual.some((v) => v !== null) || c["q0.5"].some((v) => v !== null);
     if (!known) note(state.asOf ? "No forecast had been issued by then." : "No demand and no forecast in this span yet.");
     tell(null);
@@ -393,7 +407,7 @@
     if (!grabbed) return;
     const per = (grabbed.max - grabbed.min) / (plot.bbox.width / devicePixelRatio);
     const by = (grabbed.x - event.clientX) * per;
-    for (const one of [plot, strip]) one.setScale("x", { min: grabbed.min + by, max: grabbed.max + by });
+    for (const one of [plot, strip, growth]) one?.setScale("x", { min: grabbed.min + by, max: grabbed.max + by });
   });
   addEventListener("mouseup", () => {
     if (!grabbed) return;
@@ -455,6 +469,7 @@
       const width = Math.max(240, box.clientWidth);
       plot.setSize({ width, height: plot.height });
       strip.setSize({ width, height: strip.height });
+      growth?.setSize({ width, height: growth.height });
     });
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
