@@ -444,9 +444,10 @@ def sweep_settings(subject: Subject, wish: Wish, arms: Sequence[Arm]) -> list[Se
 
 def compare(one: Played, present: Played) -> Compared:
     """Beside the present configuration, by the same days."""
+    seen = present.tally.row("ticks") * (TICK / _DAY)
     return Compared(
-        relative_change(one.tally.row("dropped"), present.tally.row("dropped")),
-        relative_change(one.tally.row("pods"), present.tally.row("pods")),
+        relative_change(one.tally.row("dropped"), present.tally.row("dropped"), seen),
+        relative_change(one.tally.row("pods"), present.tally.row("pods"), seen),
     )
 
 

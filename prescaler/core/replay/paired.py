@@ -32,8 +32,13 @@ class Interval:
     high: float | None
 
 
-def relative_change(ours: FloatArray, theirs: FloatArray) -> Interval:
+def relative_change(
+    ours: FloatArray, theirs: FloatArray, seen: FloatArray | None = None
+) -> Interval:
     """sum(ours) / sum(theirs) - 1 of sums by day [D], paired by day.
+
+    seen: [D] share of each day that was observed, None: all of it. An hour at the end is no day,
+    and a day without any observation says nothing.
 
     The t-interval of the means of groups of days in a row (Ibragimov and Mueller 2010): days of one
     group may depend on each other as they like, as long as the groups hardly do; groups may also
@@ -44,10 +49,12 @@ def relative_change(ours: FloatArray, theirs: FloatArray) -> Interval:
     if total <= 0:
         return Interval(None, None, None)
     change, days = float(ours.sum()) / total - 1.0, len(ours)
+    if seen is not None:
+        ours, theirs, days = ours[seen > 0], theirs[seen > 0], round(float(seen.sum()))
     if days < LEAST_DAYS:
         return Interval(change, None, None)
     groups = min(_MOST_GROUPS, max(_LEAST_GROUPS, days // _DAYS_IN_A_GROUP))
-    first = np.rint(np.arange(groups) * (days / groups)).astype(np.int64)
+    first = np.rint(np.arange(groups) * (len(ours) / groups)).astype(np.int64)
     if np.any(np.add.reduceat(theirs, first) <= 0):
         return Interval(change, None, None)
     off = np.add.reduceat(ours - (1.0 + change) * theirs, first) * (groups / total)

@@ -202,6 +202,21 @@ def test_no_interval_rather_than_a_wrong_one() -> None:
     )
 
 
+def test_only_days_that_were_observed_count_as_days() -> None:
+    """14 rows of which the last is an hour, or of which most have no demand, are not 14 days."""
+    theirs = np.random.default_rng(1).random(20) + 1
+    ours, whole = theirs / 2, np.ones(20)
+    holes = np.where(np.arange(20) % 2, 0.0, 1.0)
+    ragged = np.append(np.full(13, 1.0), 1 / 24)
+
+    assert relative_change(ours, theirs, whole) == relative_change(ours, theirs)
+    assert relative_change(ours[:14], theirs[:14], ragged).low is None
+    assert relative_change(ours * holes, theirs * holes, holes).low is None
+    fuller = np.where(np.arange(20) < 5, 0.0, 1.0)
+    found = relative_change(ours * fuller, theirs * fuller, fuller)
+    assert found == relative_change(ours[5:], theirs[5:])
+
+
 def test_nothing_falls_by_more_than_all_of_it() -> None:
     theirs = np.ones(14)
     ours = np.where(np.arange(14) < 4, 0.5, 0.0)
