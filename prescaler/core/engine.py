@@ -164,7 +164,8 @@ def refit(
         TooLittleHistory: fewer than 36 hours, or fewer than a quarter of their points observed.
         ForecasterFailed: no forecaster could handle this history.
     """
-    raw = _without_trailing_hole(history)
+    (nearest, *_) = reaches(history.step, horizon)
+    raw = _without_trailing_hole(history, nearest.spacing)
     _enough(raw)
     shifts = level_shifts(raw)
     told = levelled(raw, shifts)
@@ -202,14 +203,16 @@ def refit(
     )
 
 
-def _without_trailing_hole(history: History) -> History:
+def _without_trailing_hole(history: History, spacing: int) -> History:
     """What there is to learn from: past cutoffs without any outcome would teach false certainty.
 
-    Holes of up to a day stay, so that what is learnt belongs to the present.
+    Holes of up to a day stay, so that what is learnt belongs to the present. Of longer ones the
+    first steps stay, so that past cutoffs lie as far from the full hour as the present does.
     """
     known = np.flatnonzero(np.isfinite(history.demand))
     end = int(known[-1]) + 1 if len(known) else len(history)
-    return history if len(history) - end <= history.points_in(DAY) else history.until(end)
+    hole = len(history) - end
+    return history if hole <= history.points_in(DAY) else history.until(end + hole % spacing)
 
 
 def _shows_later_leads(history: History) -> bool:

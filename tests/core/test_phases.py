@@ -112,6 +112,23 @@ def test_the_newest_past_cutoff_lies_one_spacing_back_and_others_by_it() -> None
     assert trial.age_days.min() == pytest.approx(3 / DAY)
 
 
+@pytest.mark.parametrize("hole", [DAY + 2, DAY + 6])
+def test_behind_a_long_hole_past_cutoffs_still_lie_where_the_present_does(
+    demand: FloatArray, hole: int
+) -> None:
+    """It was cut off where it began, and each minute was then served by what another had learnt."""
+    gone = demand.copy()
+    gone[15 * DAY + 1 - hole :] = np.nan
+
+    state = refit(known(gone, 15 * DAY), DAY)
+    short = refit(known(gone, 15 * DAY - hole // 6 * 6), DAY)
+
+    for ours, theirs in zip(
+        (state.reaches[0], *state.between), (short.reaches[0], *short.between), strict=True
+    ):
+        np.testing.assert_array_equal(ours.learnt.coefficients, theirs.learnt.coefficients)
+
+
 @given(st.sampled_from([1, 5, 10, 15, 20, 30, 60]))
 def test_the_first_hour_of_a_reach_keeps_at_least_a_lead(minutes: int) -> None:
     step = timedelta(minutes=minutes)
