@@ -6,6 +6,7 @@ sides are dead stands in docs/operations.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
@@ -401,4 +402,5 @@ def _target(workload: Workload) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.12g}"
+    """Twelve digits, and never an exponent: not everything that reads these fields knows one."""
+    return f"{Decimal(f'{value:.12g}'):f}"

@@ -133,7 +133,7 @@ def test_a_workload_that_sleeps_says_when_and_how_often_keda_looks() -> None:
 @pytest.mark.parametrize(
     ("wake_at", "in_pods", "asleep", "written"),
     [(0.1, False, True, "8"), (0.25, False, True, "20"), (0.0, False, True, None),
-     (0.1, True, True, None), (0.1, False, False, None)],
+     (1e-9, False, True, "0.00000008"), (0.1, True, True, None), (0.1, False, False, None)],
 )  # fmt: skip
 def test_a_plan_of_next_to_nothing_wakes_nobody(
     wake_at: float, in_pods: bool, asleep: bool, written: str | None
