@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from prescaler.apps.pages.render import chart_folder
 from prescaler.core.arrays import FloatArray
+from prescaler.core.instants import format_instant
 from tests.support.processes import PrescalerProcess, wait_for
 from tests.support.prometheus import PrometheusServer
 from tests.support.replayed import stored
@@ -31,6 +33,11 @@ TRACES = os.environ.get("TRACES", "")
 KICK_OFF = "1998-06-30T19:35:00Z"
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
 WIDE, PHONE = (1440, 900), (360, 740)
+
+SPECIAL: dict[int, dict[str, Any]] = {
+    5: {"policy": {"acts_as": "growth"}},
+    6: {"scale_target": {"name": "sleeper", "namespace": "prod", "min_pods": 0, "max_pods": 20}},
+}
 
 
 @dataclass
@@ -51,7 +58,7 @@ def _documents() -> list[dict[str, object]]:
         workload("checkout", labels={"team": "shop", "note": HOSTILE}),
         workload("ingest", labels={"team": "data"}),
         workload("newborn", labels={"team": "data"}),
-        *(workload(f"svc-{n:02d}") for n in range(30)),
+        *(workload(f"svc-{n:02d}", **SPECIAL.get(n, {})) for n in range(30)),
     ]
 
 
@@ -124,6 +131,16 @@ def _fill(config: Path) -> FloatArray:
     filler.deaf("ingest")
     filler.too_young("newborn")
     filler.latest_only([f"svc-{n:02d}" for n in range(30)])
+    start = filler.now + timedelta(hours=3)
+    filler.event(
+        name="Drop",
+        kind="launch",
+        workloads={"names": ["svc-05"]},
+        start=format_instant(start),
+        end=format_instant(start + timedelta(hours=1)),
+        timezone="Europe/Paris",
+        factor=3,
+    )
     stored(filler.stores.jobs, "web-player", filler.now)
     stored(filler.stores.jobs, "web-player", filler.now - timedelta(hours=1), advice=None)
     filler.close()

@@ -14,9 +14,12 @@ from tests.support.reviewed import KEYS
 pytestmark = pytest.mark.xdist_group("browser")
 
 WEB = "/workloads/web-player"
+GROWS, SLEEPS = "/workloads/svc-05", "/workloads/svc-06"
 PAGES = (
     "/",
     WEB,
+    GROWS,
+    SLEEPS,
     f"{WEB}/decisions",
     f"{WEB}/accuracy",
     f"{WEB}/scaledobject",
@@ -130,6 +133,29 @@ def extent(page: Page) -> tuple[float, float]:
         [first, last],
     )
     return both[0], both[1]
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=str)
+def test_growth_is_a_factor_on_every_face(visit: Visit, size: tuple[int, int]) -> None:
+    visitor = visit(size=size)
+    page = visitor.open(GROWS)
+
+    expect(page.locator(".tiles").get_by_text("live demand", exact=True)).to_be_visible()
+    expect(page.get_by_text(re.compile("reactive alone: [0-9]+"))).to_be_visible()
+    expect(page.get_by_text("growth: × live demand")).to_be_visible()
+    assert page.locator("[data-chart] .uplot").count() == 3, "demand, growth, what was missed"
+    for name in ("growth", "median × growth"):
+        switch = page.get_by_role("button", name=re.compile(f"^{name}( |$)"))
+        expect(switch).to_have_attribute("aria-pressed", "true")
+        switch.click()
+        expect(switch).to_have_attribute("aria-pressed", "false")
+    assert page.get_by_role("button", name=re.compile("^plan ")).count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+    page = visitor.open("/?search=svc-05")
+    row = page.get_by_role("row").filter(has_text="svc-05")
+    expect(row).to_contain_text(re.compile("×.[0-9.]+ live demand now"))
+    assert visitor.complaints == []
 
 
 def test_the_chart_moves_zooms_and_comes_back(visit: Visit) -> None:

@@ -31,7 +31,8 @@ serve = _serve
 @pytest.fixture
 def scraped(serve: Serve, prometheus: PrometheusServer) -> PrometheusServer:
     """A Prometheus that holds what our /metrics says, four times in a minute."""
-    served: Served = serve(workloads=[workload("grafana-web"), workload("silent")])
+    grows = {"mode": "active", "acts_as": "growth"}
+    served: Served = serve(workloads=[workload("grafana-web", policy=grows), workload("silent")])
     served.store("grafana-web")
     served.metric("grafana-web", "?target=81")
     served.telemetry.leader.set(1)

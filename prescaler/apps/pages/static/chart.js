@@ -188,7 +188,7 @@
     hooks: { draw: [marks], setCursor: [(u) => tell(u.cursor.idx)], setSelect: [], },
   });
   const stripOptions = (width) => ({
-    width, height: 84, legend: { show: false }, padding: [6, 10, 0, 0],
+    width, height: 84, legend: { show: false }, padding: [6, 10, 8, 0],
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), say.zone),
     scales: { x: { time: true }, y: { range: (_, low, high) => {
       const most = Math.max(Math.abs(low ?? 0), Math.abs(high ?? 0)) || 1;
