@@ -16,9 +16,13 @@ WEB = "/api/v1/workloads/web"
 
 @pytest.fixture
 def grows(serve: Serve) -> Served:
-    """Demand doubles two minutes from now, and again five hours on."""
-    own = {"acts_as": "growth", "mode": "active", "min_pods": 3}
-    found = serve(workloads=[workload("web", policy=own), workload("api")])
+    """In mode active, with a floor."""
+    return growing(serve, {"acts_as": "growth", "mode": "active", "min_pods": 3})
+
+
+def growing(serve: Serve, policy: dict[str, object]) -> Served:
+    """Demand doubles two minutes from now, and trebles five hours on."""
+    found = serve(workloads=[workload("web", policy=policy), workload("api")])
     at = (NOW + timedelta(minutes=2) - MONDAY) // timedelta(minutes=5)
     steps = np.arange(600)
     made = forecast(np.where(steps <= at, 800.0, np.where(steps <= at + 60, 1600.0, 4800.0)))
@@ -94,6 +98,17 @@ def test_pages_say_what_growth_does(grows: Served) -> None:
     assert "The plan is not served" in page
     assert 'data-grows="yes"' in page
     assert "Reactive alone" in page
+
+
+@pytest.mark.parametrize("mode", ["shadow", "off"])
+def test_what_the_forecast_says_stands_beside_what_is_served(serve: Serve, mode: str) -> None:
+    found = growing(serve, {"acts_as": "growth", "mode": mode})
+
+    growth = found.get(WEB).json()["growth"]
+    assert (growth["now"], growth["pods"]) == (1.0, 12)
+    assert growth["planned"] > 1.5
+    for path in ("/", "/workloads/web"):
+        assert "the forecast says ×" in found.client.get(path).text
 
 
 def test_growth_is_a_metric_of_its_own(grows: Served) -> None:
