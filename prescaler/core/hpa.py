@@ -14,15 +14,18 @@ from prescaler.core.policy import LeadTime, PolicyType, ScalingPolicy, Tolerance
 _ROUNDING = 1e-9
 """Slack for 1840.0 / 80 and the like: a quotient a hair above a whole number is that number."""
 
+_MOST = 1e12
+"""Pods that nothing asks for in earnest: a demand of 1e30 must not run over 64 bits on its way."""
+
 
 def pods_for(load: float, target: float) -> int:
     """Pods that carry a load: ceil(load / target), forgiving the last bit of a division."""
-    return max(0, math.ceil(load / target - _ROUNDING))
+    return max(0, math.ceil(min(load / target - _ROUNDING, _MOST)))
 
 
 def pods_for_all(load: FloatArray, target: float) -> IntArray:
     """`pods_for` for an array of loads (NaN counts as 0 pods)."""
-    return np.ceil(np.nan_to_num(load) / target - _ROUNDING).clip(min=0).astype(np.int64)
+    return np.ceil(np.nan_to_num(load) / target - _ROUNDING).clip(0, _MOST).astype(np.int64)
 
 
 def desired_pods(value: float, target: float, running: int, tolerance: Tolerance) -> int:

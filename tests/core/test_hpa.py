@@ -186,3 +186,8 @@ def test_no_lead_is_longer_than_the_longest(before: int, wanted: int) -> None:
     assert timedelta(seconds=float(found[0])) <= longest_lead(
         max(wanted, before), lead_time(), from_zero=False
     )
+
+
+@pytest.mark.parametrize("load", [1e19, 1e30, 3e38])
+def test_absurd_loads_stay_whole_numbers_that_an_answer_can_carry(load: float) -> None:
+    assert pods_for(load, 0.5) == pods_for_all(np.array([load]), 0.5)[0] == 10**12
