@@ -201,12 +201,17 @@ def _exceeded(
     """
     order, tail = np.argsort(-ratio, kind="stable"), 1.0 - _PEAK_LEVEL
     total = near @ np.bincount(hour, weight, 24)
-    for kept in (order[: len(order) // 2 + 1], order):
-        counted = near[:, hour[kept]] * weight[kept]
-        place = (np.cumsum(counted, axis=1) - 0.5 * counted) / total[:, None]
-        if (place[:, -1] >= tail).all():
-            break
+    kept = order[: len(order) // 2 + 1]
+    place = _mass_above(near[:, hour[kept]] * weight[kept]) / total[:, None]
+    if (place[:, -1] < tail).any():
+        kept = order
+        place = _mass_above(near[:, hour[kept]] * weight[kept]) / total[:, None]
     return np.array([np.interp(tail, row, ratio[kept]) for row in place])
+
+
+def _mass_above(weight: FloatArray) -> FloatArray:
+    """[24, N] weight before each place and half of its own."""
+    return np.asarray(np.cumsum(weight, axis=1) - 0.5 * weight)
 
 
 def _part(hour: FloatArray) -> IntArray:

@@ -277,3 +277,13 @@ def test_a_quantile_from_the_top_is_the_quantile(seed: int, points: int, hours: 
 
     wanted = weighted_quantiles(ratio, weight * near[:, hour], np.array([0.95]))[:, 0]
     np.testing.assert_allclose(found, wanted)
+
+
+def test_an_hour_with_the_lowest_ratios_and_no_neighbours_has_its_own_quantile() -> None:
+    ratio = np.r_[np.linspace(1.0, 2.0, 10), np.linspace(5.0, 6.0, 90)]
+    hour = np.r_[np.zeros(10, np.int64), np.full(90, 12)]
+
+    found = _exceeded(ratio, np.ones(100), hour, np.eye(24) + 1e-9)
+
+    assert 1.9 < found[0] < 2.1
+    assert 5.9 < found[12] < 6.1
