@@ -14,6 +14,7 @@ from prescaler.core.replay.scaling import TICK
 _SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,9})?)%", re.ASCII)
 _HOUR: Final = timedelta(hours=1)
 _MINUTE: Final = timedelta(minutes=1)
+_WRITTEN_OUT: Final = 999.5
 _PERCENT: Final = 100.0
 
 
@@ -80,10 +81,15 @@ class Promise:
         """A value of its unit."""
         if self.minutes is None:
             return f"{_PERCENT * value:.4g} %"
-        return f"{value:.3g} min"
+        return f"{_minutes(value)} min"
 
     def told(self, value: float) -> str:
         """The same in words."""
         if self.minutes is None:
             return f"{self.short(value)} of demand dropped"
-        return f"{value:.3g} bad minutes in {format_duration(self.per)}"
+        return f"{_minutes(value)} bad minutes in {format_duration(self.per)}"
+
+
+def _minutes(value: float) -> str:
+    """Three digits, or whole minutes from a thousand on."""
+    return f"{value:,.0f}" if abs(value) >= _WRITTEN_OUT else f"{value:.3g}"

@@ -329,3 +329,14 @@ def test_where_nothing_is_needed_all_is_ready() -> None:
 
     assert (found.needed, found.readiness, found.late) == (0, 1.0, 0)
     assert (awake.needed, awake.readiness, awake.late) == (1, 0.0, 120)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"),
+    [(0.205, "0.205"), (999.4, "999"), (999.5, "1,000"), (1210.4, "1,210"), (-2180.0, "-2,180")],
+)
+def test_many_bad_minutes_are_written_out(minutes: float, told: str) -> None:
+    promise = Promise.parse("10m/30d")
+
+    assert promise.short(minutes) == f"{told} min"
+    assert promise.told(minutes) == f"{told} bad minutes in 30d"
