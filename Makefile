@@ -51,6 +51,8 @@ bench-forecast:  ## accuracy beside peers, leave-one-out, cost; TRACES=DIR OUT=b
 	@PYTHONPATH=. $(BIN)/python bench/forecast_cost.py --peers --out $(or $(OUT),bench-out)
 	@PYTHONPATH=. $(BIN)/python bench/plan_coverage.py $(TRACES) --out $(or $(OUT),bench-out)
 	@PYTHONPATH=. $(BIN)/python bench/days_off.py $(TRACES)
+	@PYTHONPATH=. $(BIN)/python bench/jumps.py
+	@PYTHONPATH=. $(BIN)/python bench/by_the_clock.py
 
 bench-backfill:  ## speed beside a bare client, bytes, reads, where the time goes; TRACES=DIR
 	@scripts/setup.sh dev

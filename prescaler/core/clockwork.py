@@ -17,10 +17,10 @@ Of nine real services three have 1.8 to 3.6, the others at most 1.2."""
 
 
 def minutes_apart(history: History, spacing: int) -> list[int]:
-    """How many steps after the full or half hour a cutoff may lie, where that changes what it sees.
+    """Steps after the refit's own minute at which a cutoff sees something else, itself first.
 
-    Only [0] where demand changes alike at all minutes. spacing: steps of half an hour. Square roots
-    are compared, so that neither noon nor a single burst decides.
+    Only [0] where demand changes alike at all minutes of the half hour. spacing: steps of half an
+    hour. Square roots are compared, so that neither noon nor a single burst decides.
     """
     size = max(1, _LEAST_MINUTES // history.step)
     if spacing < 2 * size:

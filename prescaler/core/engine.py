@@ -281,8 +281,8 @@ def roll(
         peak_ratio=peak_ratio,
         naive=np.where(np.isfinite(naive), naive, values[:, MEDIAN]),
         historic_max=float(np.nanmax(history.series.peak)),
-        basis=_basis(state),
-        weights=_explained(state),
+        basis=_basis(parts),
+        weights=_explained(state, parts),
         track_record=state.watch.record.told(state.watch.leads, state.step),
         plan_record=state.planned.record.told(state.planned.leads, state.step),
         plan_widths=Widths.of(state.planned.leads, state.planned.width),
@@ -339,21 +339,21 @@ def _enough(history: History) -> None:
         )
 
 
-def _basis(state: ModelState) -> Basis:
+def _basis(parts: Sequence[ReachState]) -> Basis:
     """Naive where the naive curve has most of the say in every band."""
-    shares = np.concatenate([part.mix.naive_share for part in state.reaches])
+    shares = np.concatenate([part.mix.naive_share for part in parts])
     return Basis.NAIVE if bool(np.all(shares > _MOSTLY)) else Basis.POOL
 
 
-def _explained(state: ModelState) -> dict[str, dict[str, float]]:
+def _explained(state: ModelState, parts: Sequence[ReachState]) -> dict[str, dict[str, float]]:
     """Bucket -> forecaster -> share; scales are added up, shares below 1 % are left out."""
     found: dict[str, dict[str, float]] = {}
     for name, longest in BUCKETS.items():
         steps = max(1, longest // state.step)
         if steps > state.horizon and found:
             break
-        later = len(state.reaches) > 1 and longest > timedelta(days=1)
-        part = state.reaches[1 if later else 0]
+        later = len(parts) > 1 and longest > timedelta(days=1)
+        part = parts[1 if later else 0]
         band = int(band_of(np.array([steps]), part.mix.edges)[0])
         found[name] = _shares(part, band)
     return found

@@ -74,6 +74,28 @@ def _times(
         yield first, last if last > first else first + (event.end - event.start)
 
 
+def exceptions_moved(before: PlannedEvent, after: PlannedEvent) -> frozenset[datetime]:
+    """What is taken out of an event once its times have changed: the same evenings.
+
+    An exception is a start. When the kick-off of a series moves by half an hour, those of before
+    start nowhere any more, and evenings that were taken out would take place again.
+    """
+    if before.rule is None or after.rule is None:
+        return after.exceptions
+    was, now = (civil_of(event.start, event.timezone).start for event in (before, after))
+    whole = replace(after, exceptions=frozenset())
+    found = set(after.exceptions)
+    for at in after.exceptions & before.exceptions:
+        moved = to_utc(civil_of(at, before.timezone).start + (now - was), after.timezone)
+        if not _starts(whole, at) and _starts(whole, moved):
+            found = found - {at} | {moved}
+    return frozenset(found)
+
+
+def _starts(event: PlannedEvent, at: datetime) -> bool:
+    return any(o.start == at for o in occurrences(event, at, at + timedelta(seconds=1)))
+
+
 def begins(event: PlannedEvent) -> datetime:
     """The instant at which an event first does something."""
     return event.start - event.effect.ramp_before

@@ -68,7 +68,7 @@ class Lasting:
         every = np.arange(len(residuals.raw))[:, None]
         curve, place = np.nonzero(residuals.beyond(every, known[last[fresh]]))
         origin = fresh[place]
-        for length in (least, max(least, _LONGEST // step)):  # few are left for the long look
+        for length in (least, _LONGEST // step):  # few are left for the long look
             back = last[origin][:, None] - np.arange(length)
             index = known[np.maximum(back, 0)]
             side = residuals.beyond(curve[:, None], index)
@@ -77,7 +77,7 @@ class Lasting:
             curve, origin, index, same = curve[kept], origin[kept], index[kept], same[kept]
         curve, pair = _with_the_rest(curve, origin, len(residuals.raw))
         origin, index, same = origin[pair], index[pair], same[pair]
-        taken = same[:, : max(least, _HOUR // step)]
+        taken = same[:, : _HOUR // step]
         values = residuals.raw[curve[:, None], index[:, : taken.shape[1]]]
         level = np.where(taken, values, 0.0).sum(axis=1) / taken.sum(axis=1)
         return cls(curve, origin, level, same.sum(axis=1), _HOUR / step)

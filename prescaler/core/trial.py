@@ -253,12 +253,16 @@ def _origins(history: History, reach: Reach, later: int) -> IntArray:
     per_day = day // reach.spacing
     last = len(history) - 1 - reach.spacing + later
     blocks = (last - max(2, history.points_in(_LEAST_MEMORY))) // reach.spacing // per_day
-    if reach.furthest * history.step <= _HOUR:
+    if _is_first_hour(reach, history):
         blocks = min(blocks, 2 * _FIRST_HOUR_DAYS)
     if blocks < 1:
         raise ForecasterFailed("the history is shorter than a day of past cutoffs")
     back = np.arange(blocks * per_day)[::-1] * reach.spacing
     return np.asarray((last - back).reshape(blocks, per_day), dtype=np.int64)
+
+
+def _is_first_hour(reach: Reach, history: History) -> bool:
+    return reach.furthest * history.step <= _HOUR
 
 
 def _targets(origins: IntArray, reach: Reach) -> IntArray:
@@ -268,7 +272,7 @@ def _targets(origins: IntArray, reach: Reach) -> IntArray:
 
 def _scored(history: History, cutoffs: int, per_day: int, reach: Reach) -> slice:
     """The newest past cutoffs, whose errors and spread are measured."""
-    days = _SPAN_DAYS if reach.furthest * history.step > _HOUR else _FIRST_HOUR_DAYS
+    days = _FIRST_HOUR_DAYS if _is_first_hour(reach, history) else _SPAN_DAYS
     short = len(history) < _SHORT_DAYS * history.points_in(DAY)
     share = _KEPT_APART[0] if short else _KEPT_APART[1]
     return slice(cutoffs - max(4, min(days * per_day, int(cutoffs * share))), cutoffs)

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from prescaler.core.errors import BadEvent, BadEvents, BadParameter, ChangedMeanwhile
-from prescaler.core.event_book import last_end, occurrences
+from prescaler.core.errors import BadEvent, BadEvents, BadParameter, ChangedMeanwhile, UnknownEvent
+from prescaler.core.event_book import exceptions_moved, last_end, occurrences
 from prescaler.core.event_records import EventWrite, subject_of
 from prescaler.core.event_text import from_plain, to_plain
 from prescaler.core.instants import format_instant
@@ -49,14 +49,22 @@ class EventPorts:
 
 
 def read_event(plain: Any, ports: EventPorts, *, identity: UUID | None = None) -> PlannedEvent:
-    """An event as somebody wrote it, fit to be stored.
+    """An event as somebody wrote it, fit to be stored, maybe in the place of one that is there.
+
+    Times that were taken out of a series stay out where its start moves.
 
     Raises:
         BadEvent: naming every field that is wrong; also a workload that is not configured.
     """
     event = from_plain(plain, identity or uuid4())
     check_workloads(event, ports.workloads)
-    return event
+    if identity is None:
+        return event
+    try:
+        before = ports.events.get(identity)
+    except UnknownEvent:
+        return event
+    return replace(event, exceptions=exceptions_moved(before, event))
 
 
 def check_workloads(event: PlannedEvent, known: Collection[str]) -> None:

@@ -80,6 +80,14 @@ def test_only_the_first_hour_differs_between(demand: FloatArray, state: ModelSta
     np.testing.assert_allclose(found[0][HOUR * 2 :, MEDIAN], found[1][HOUR * 2 :, MEDIAN])
 
 
+def test_the_explanation_is_of_what_served(demand: FloatArray, state: ModelState) -> None:
+    """A forecast from ten past is explained by the weights of ten past."""
+    told = [roll(state, known(demand, 15 * DAY + steps), DAY).weights for steps in (0, 2)]
+
+    assert told[0]["15m"] != told[1]["15m"]
+    assert told[0]["24h"] == told[1]["24h"]
+
+
 @pytest.mark.parametrize("minute", [5, 10, 15])
 def test_a_job_that_runs_goes_on_and_one_that_does_not_stays_away(
     demand: FloatArray, state: ModelState, minute: int

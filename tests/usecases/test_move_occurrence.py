@@ -11,6 +11,7 @@ from prescaler.adapters.memory_events import MemoryEvents
 from prescaler.core.errors import BadEvent, ChangedMeanwhile, NotAllowed
 from prescaler.core.event_book import occurrences
 from prescaler.core.event_records import EventQuery
+from prescaler.core.event_text import to_plain
 from prescaler.core.planned import EventState, PlannedEvent
 from prescaler.core.records import AuditEntry
 from prescaler.usecases.change_events import (
@@ -20,6 +21,7 @@ from prescaler.usecases.change_events import (
     change_event,
     move_occurrence,
     plan_event,
+    read_event,
 )
 from tests.support.fakes import SetClock
 
@@ -154,3 +156,69 @@ def test_of_a_full_list_of_exceptions_nothing_more_is_taken_out() -> None:
         move_occurrence(event.id, Move(TUESDAY, TUESDAY + WEEK / 2), ADA, calendar.ports)
 
     assert calendar.events.get(event.id).state is EventState.CONFIRMED
+
+
+def change(calendar: Calendar, **changes: object) -> None:
+    stored = calendar.events.get(calendar.event.id)
+    plain = {k: v for k, v in to_plain(stored).items() if k in LEAGUE or k == "exceptions"}
+    change_event(calendar.event.id, {**plain, **changes}, ADA, calendar.ports)
+
+
+@pytest.mark.parametrize("minutes", [-30, 45, 180])
+def test_an_evening_that_was_taken_out_stays_out_when_the_kick_off_moves(minutes: int) -> None:
+    """180: into the next day."""
+    calendar, by = Calendar(), timedelta(minutes=minutes)
+    change(calendar, exceptions=[(TUESDAY + WEEK).isoformat()])
+
+    start = TUESDAY + by
+    change(calendar, start=start.isoformat(), end=(start + timedelta(hours=2)).isoformat())
+
+    assert calendar.starts() == [TUESDAY + n * WEEK + by for n in (0, 2, 3)]
+
+
+def test_a_series_that_moves_over_a_change_of_clocks_keeps_what_is_out() -> None:
+    calendar = Calendar()
+    april = datetime(2027, 4, 6, 19, tzinfo=UTC)  # 21:00 in Paris, in summer
+    change(calendar, rule="FREQ=WEEKLY;COUNT=30", exceptions=[april.isoformat()])
+
+    change(calendar, start="2026-11-24T20:30:00+01:00", end="2026-11-24T22:30:00+01:00")
+
+    stored = calendar.events.get(calendar.event.id)
+    assert stored.exceptions == {april - timedelta(minutes=30)}
+
+
+def test_exceptions_that_are_written_anew_are_left_as_they_are() -> None:
+    calendar = Calendar()
+    change(calendar, exceptions=[(TUESDAY + WEEK).isoformat()])
+    new = TUESDAY + timedelta(minutes=30)
+
+    change(
+        calendar,
+        start=new.isoformat(),
+        end=(new + timedelta(hours=2)).isoformat(),
+        exceptions=[(new + 2 * WEEK).isoformat()],
+    )
+
+    assert calendar.starts() == [new + n * WEEK for n in (0, 1, 3)]
+
+
+def test_of_an_event_that_repeats_no_more_nothing_is_moved() -> None:
+    calendar = Calendar()
+    change(calendar, exceptions=[(TUESDAY + WEEK).isoformat()])
+
+    change(calendar, rule=None)
+
+    assert calendar.events.get(calendar.event.id).exceptions == {TUESDAY + WEEK}
+
+
+def test_a_look_at_a_change_shows_what_stays_out_and_of_an_unknown_event_what_is_written() -> None:
+    calendar = Calendar()
+    change(calendar, exceptions=[(TUESDAY + WEEK).isoformat()])
+    later = {"start": "2026-11-24T21:30:00+01:00", "end": "2026-11-24T23:30:00+01:00"}
+    written = {**LEAGUE, **later, "exceptions": [(TUESDAY + WEEK).isoformat()]}
+
+    known = read_event(written, calendar.ports, identity=calendar.event.id)
+    unknown = read_event(written, calendar.ports, identity=UUID(int=1))
+
+    assert known.exceptions == {TUESDAY + WEEK + timedelta(minutes=30)}
+    assert unknown.exceptions == {TUESDAY + WEEK}
