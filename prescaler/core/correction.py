@@ -64,6 +64,12 @@ class Residuals:
         limit = _CLIP * spread[:, None]
         return cls(np.clip(raw, -limit, limit), known, spread, raw)
 
+    def since(self, first: int) -> "Residuals":
+        """Those from index `first` on."""
+        return Residuals(
+            self.values[:, first:], self.known[first:], self.spread, self.raw[:, first:]
+        )
+
     def beyond(self, curve: IntArray, points: IntArray) -> IntArray:
         """1 above what is usual, -1 below it, else 0, for curves and points of one shape."""
         raw, limit = self.raw[curve, points], _CLIP * self.spread[curve]

@@ -41,6 +41,7 @@ from prescaler.core.naive import better_naive, seasonal_naive
 from prescaler.core.quantiles import MEDIAN, QUANTILES, uncrossed
 from prescaler.core.scales import DemandScale
 from prescaler.core.trial import (
+    Drawn,
     Expert,
     Learnt,
     Prepared,
@@ -48,6 +49,7 @@ from prescaler.core.trial import (
     at_later_cutoffs,
     predict,
     prepare,
+    redraw,
     run_trial,
 )
 from prescaler.core.widths import Widths
@@ -117,6 +119,11 @@ class ModelState:
         """Whether it was made for this grid."""
         return (self.step, self.horizon) == (step, horizon)
 
+    @property
+    def wanted(self) -> list[Reach]:
+        """The ranges of leads, one for each of `reaches`."""
+        return reaches(self.step, self.horizon, apart=len(self.reaches) > 1)
+
     def parts(self, cutoff: datetime, spacing: int) -> tuple[ReachState, ...]:
         """What serves a roll at this cutoff: learnt at the past cutoffs that are most like it."""
         since = (cutoff - self.fitted_at) // self.step % spacing
@@ -178,22 +185,26 @@ def refit(
         watch = previous.watch.learned(history)
         planned = plan_watch.learned(previous.planned, history)
     wanted = reaches(history.step, horizon, apart=_shows_later_leads(told))
-    learnt = [_refit_reach(told, scale, reach, pool, prior) for reach in wanted]
+    ready = [prepare(told, scale, reach, pool) for reach in wanted]
+    learnt = [_weighed(*pair, told, scale, prior) for pair in zip(ready, wanted, strict=True)]
     state = ModelState(
         fitted_at=history.cutoff,
         step=history.step,
         horizon=horizon,
         scale=scale,
-        reaches=tuple(part for part, _ in learnt),
+        reaches=tuple(learnt),
         naive=better_naive(raw),
         watch=watch,
         planned=planned,
         near=np.zeros((0, 2)),
-        between=learnt[0][1],
+        between=_between(ready[0], wanted[0], told, scale, prior),
         shifts=shifts,
         holidays=told.holidays,
     )
-    said = roll(state, history, horizon, pool)
+    if raw is history:
+        said = _outlook(state, history, told, [part.drawn.lately(told) for part in ready])
+    else:
+        said = roll(state, history, horizon, pool)
     widened = said.plan_widths.applied(said.values)
     return replace(
         state,
@@ -220,30 +231,23 @@ def _shows_later_leads(history: History) -> bool:
     return len(history) * history.step >= _LATER_NEEDS
 
 
-def _refit_reach(
-    history: History,
-    scale: DemandScale,
-    reach: Reach,
-    pool: Sequence[Forecaster],
-    prior: CorrectionPrior,
-) -> tuple[ReachState, tuple[ReachState, ...]]:
-    """What a roll needs, and the first hour of that for the other minutes of the half hour."""
-    ready = prepare(history, scale, reach, pool)
-    found = _weighed(ready, history, scale, reach, prior)
-    if reach.gap > 1:
-        return found, ()
+def _between(
+    ready: Prepared, reach: Reach, history: History, scale: DemandScale, prior: CorrectionPrior
+) -> tuple[ReachState, ...]:
+    """The first hour as it is learnt at the other minutes of the half hour."""
     near = first_hour(reach, history.step)
     between = []
     for later in minutes_apart(history, reach.spacing)[1:]:
         turned = at_later_cutoffs(ready, history, near, later)
-        first = _weighed(turned, history, scale, near, prior)
+        first = _weighed(turned, near, history, scale, prior)
         between.append(replace(first, learnt=replace(first.learnt, parameters={})))
-    return found, tuple(between)
+    return tuple(between)
 
 
 def _weighed(
-    ready: Prepared, history: History, scale: DemandScale, reach: Reach, prior: CorrectionPrior
+    ready: Prepared, reach: Reach, history: History, scale: DemandScale, prior: CorrectionPrior
 ) -> ReachState:
+    """What a roll needs."""
     trial, learnt = run_trial(ready, history, scale, reach, prior)
     bands = weight_bands(reach, history.step)
     mix, mixed, apart = combine(trial, bands, history.step, scale.typical)
@@ -265,13 +269,28 @@ def roll(
     _enough(history)
     if not state.fits(history.step, horizon):
         raise ForecasterFailed("the stored fit is for another step or horizon; it will be refitted")
-    values, peak_ratio = np.full((horizon, len(QUANTILES)), np.nan), np.ones(horizon)
-    wanted = reaches(history.step, horizon, apart=len(state.reaches) > 1)
     told = replace(levelled(history, state.shifts), holidays=state.holidays)
+    drawn = [
+        redraw(told, state.scale, reach, part.learnt, pool)
+        for reach, part in zip(state.wanted, state.reaches, strict=True)
+    ]
+    return _outlook(state, history, told, drawn)
+
+
+def _outlook(
+    state: ModelState, history: History, told: History, drawn: Sequence[Drawn]
+) -> Outlook:
+    """What is said with curves that are drawn already; told: history on its present level.
+
+    Raises:
+        ForecasterFailed: the state gives no numbers.
+    """
+    horizon, wanted = state.horizon, state.wanted
+    values, peak_ratio = np.full((horizon, len(QUANTILES)), np.nan), np.ones(horizon)
     parts = state.parts(history.cutoff, wanted[0].spacing)
-    for reach, part in zip(wanted, parts, strict=True):
+    for reach, part, curves in zip(wanted, parts, drawn, strict=True):
         hour = history.local_hour(len(history) - 1 + reach.horizon)
-        values[reach.covers] = _roll_reach(state, part, told, reach, hour, pool)
+        values[reach.covers] = _roll_reach(state, part, curves, told, reach, hour)
         peak_ratio[reach.covers] = part.spread.peak_ratio(reach.horizon, hour)
     if not np.isfinite(values).all():
         raise ForecasterFailed("the stored fit gives no numbers; it will be refitted")
@@ -292,13 +311,13 @@ def roll(
 def _roll_reach(
     state: ModelState,
     part: ReachState,
+    drawn: Drawn,
     history: History,
     reach: Reach,
     hour: FloatArray,
-    pool: Sequence[Forecaster],
 ) -> FloatArray:
     """[covers, Q] values of one range of leads, whose local hours are given [covers]."""
-    said = predict(history, state.scale, reach, part.learnt, pool)
+    said = predict(drawn, history, state.scale, reach, part.learnt)
     leads, offset = reach.horizon, state.scale.offset
     mixed, apart = part.mix.mix(said.ahead[:, None, :], leads)
     missed, recent = _lately(part, said, reach, history.step)

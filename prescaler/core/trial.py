@@ -100,18 +100,42 @@ class Said:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """Curves of the past and what there is to learn from them.
+class Drawn:
+    """Curves around the cutoff and ahead of it, and how demand has lain around them.
 
-    logs: [F, N + furthest] log curves; bases: [C, N + furthest] the same on every scale;
-    residuals: [C, N] around them.
+    first: grid point of the first column; logs: [F, n + ahead] log curves of F forecasters; bases:
+    [C, n + ahead] the same on every scale; residuals: [C, n] around them.
     """
 
     able: Sequence[Forecaster]
-    parameters: Mapping[str, Parameters]
+    first: int
     logs: FloatArray
     bases: FloatArray
     residuals: Residuals
+
+    def lately(self, history: History) -> "Drawn":
+        """Of the whole past what a roll draws: `redraw` gives the same."""
+        first = _reach_back(history)
+        return Drawn(
+            self.able,
+            first,
+            self.logs[:, first:],
+            self.bases[:, first:],
+            self.residuals.since(first),
+        )
+
+    def plain(self, index: IntArray) -> FloatArray:
+        """[G, ...] log curves of the plain forecasters at columns [...]."""
+        rows = np.array([row for row, f in enumerate(self.able) if f.plain], dtype=np.int64)
+        return self.logs[rows][:, index]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Curves of the whole past, what they were drawn by, and what there is to learn from them."""
+
+    drawn: Drawn
+    parameters: Mapping[str, Parameters]
     lesson: Lesson
 
 
@@ -123,15 +147,12 @@ def prepare(
     Raises:
         TooLittleHistory, ForecasterFailed: no forecaster could be fitted.
     """
-    points = len(history)
-    table = day_table(history, scale, reach.furthest, reach.gap)
-    days = days_off(table, history)
+    ahead = max(reach.furthest, reach.covers.stop)
+    days = days_off(day_table(history, scale, ahead, reach.gap), history)
     able, parameters = fit_pool(pool, days.calm)
-    logs = draw(able, parameters, days, history, slice(0, points + reach.furthest))
-    bases = _bases(logs, scale, reach)
-    residuals = _residuals(bases[:, :points], history.demand, scale, reach, None)
-    lesson = _lesson(history, residuals, able, reach, 0)
-    return Prepared(able, parameters, logs, bases, residuals, lesson)
+    logs = draw(able, parameters, days, history, slice(0, len(history) + ahead))
+    drawn = _around(logs, 0, able, history, scale, reach, None)
+    return Prepared(drawn, parameters, _lesson(history, drawn, reach, 0))
 
 
 def at_later_cutoffs(ready: Prepared, history: History, reach: Reach, later: int) -> Prepared:
@@ -140,21 +161,20 @@ def at_later_cutoffs(ready: Prepared, history: History, reach: Reach, later: int
     Raises:
         ForecasterFailed: the history is shorter than a day of past cutoffs.
     """
-    return replace(ready, lesson=_lesson(history, ready.residuals, ready.able, reach, later))
+    return replace(ready, lesson=_lesson(history, ready.drawn, reach, later))
 
 
-def _lesson(
-    history: History, residuals: Residuals, able: Sequence[Forecaster], reach: Reach, later: int
-) -> Lesson:
-    origins = _origins(history, reach, later)
+def _lesson(history: History, drawn: Drawn, reach: Reach, later: int) -> Lesson:
+    origins, residuals = _origins(history, reach, later), drawn.residuals
     features = trailing_means(residuals, origins.ravel(), windows_in_steps(history.step))
-    targets = np.pad(residuals.values, ((0, 0), (0, reach.furthest)))[:, _targets(origins, reach)]
+    padded = np.pad(residuals.values, ((0, 0), (0, reach.furthest)))
+    targets = padded[:, _targets(origins, reach)]
     shape = (len(residuals.values), *origins.shape, -1)
     return Lesson(
         features=features.reshape(shape),
         targets=targets.reshape(shape),
         origins=origins,
-        first=_first_origins(history, able, reach),
+        first=_first_origins(history, drawn.able, reach),
         points=len(history),
         spacing=reach.spacing,
     )
@@ -168,24 +188,24 @@ def run_trial(
     prior: CorrectionPrior = PRIOR,
 ) -> tuple[Trial, Learnt]:
     """Learn, and say what would have been said at past cutoffs with what was learnt by then."""
-    lesson, origins = ready.lesson, ready.lesson.origins
+    drawn, lesson, origins = ready.drawn, ready.lesson, ready.lesson.origins
     windows = windows_in_steps(history.step)
     pull = pooled_prior(prior, history.step, reach.leads, windows)
-    coefficients = learn(lesson, reach.leads, ready.residuals.spread, pull)
+    coefficients = learn(lesson, reach.leads, drawn.residuals.spread, pull)
     corrections = lesson.features @ coefficients[:, :-1]
-    corrections = corrections.reshape(len(ready.bases), origins.size, -1)
+    corrections = corrections.reshape(len(drawn.bases), origins.size, -1)
     scored = _scored(history, origins.size, origins.shape[1], reach)
     index = _targets(origins, reach)[scored]
     corrections = corrections[:, scored]
-    lasting = Lasting.of(ready.residuals, origins.ravel()[scored], history.step)
+    lasting = Lasting.of(drawn.residuals, origins.ravel()[scored], history.step)
     lasting.correct(corrections, reach.leads)
-    corrected = ready.bases[:, index] + corrections
+    corrections += drawn.bases[:, index]
     trial = Trial(
-        experts=_experts(ready.able, reach),
+        experts=_experts(drawn.able, reach),
         leads=reach.leads,
         actual=history.demand_at(index),
         peak=history.peak_at(index),
-        predicted=_in_load(corrected, ready.logs[:, index], scale, reach, ready.able),
+        predicted=_in_load(corrections, drawn.plain(index), scale, reach),
         age_days=np.asarray(
             (len(history) - 1 - origins.ravel()[scored]) * (history.step / DAY), dtype=np.float64
         ),
@@ -193,18 +213,18 @@ def run_trial(
         spacing=reach.spacing,
         spacing_days=reach.spacing * (history.step / DAY),
     )
-    names = tuple(f.name for f in ready.able)
-    return trial, Learnt(names, ready.parameters, coefficients[:, -1], ready.residuals.spread)
+    names = tuple(f.name for f in drawn.able)
+    return trial, Learnt(names, ready.parameters, coefficients[:, -1], drawn.residuals.spread)
 
 
-def predict(
+def redraw(
     history: History,
     scale: DemandScale,
     reach: Reach,
     learnt: Learnt,
     pool: Sequence[Forecaster],
-) -> Said:
-    """What each expert says now, load units.
+) -> Drawn:
+    """The curves of the last days and those ahead, as the last refit would draw them now.
 
     Raises:
         ForecasterFailed: what was learnt does not suit this history or this pool.
@@ -213,26 +233,38 @@ def predict(
     able = [f for f in pool if f.name in learnt.pool]
     if len(able) != len(learnt.pool):
         raise ForecasterFailed("a stored fit names forecasters that this release does not have")
-    first = max(0, points - 1 - _REACH_BACK // history.step)
+    first = _reach_back(history)
     days = days_off(day_table(history, scale, reach.covers.stop, reach.gap), history)
     near = slice(first, points + reach.covers.stop)
     logs = draw(able, learnt.parameters, days, history, near)
-    bases, known = _bases(logs, scale, reach), points - first
-    residuals = _residuals(bases[:, :known], history.demand[first:], scale, reach, learnt.spread)
+    return _around(logs, first, able, history, scale, reach, learnt.spread)
+
+
+def predict(
+    drawn: Drawn, history: History, scale: DemandScale, reach: Reach, learnt: Learnt
+) -> Said:
+    """What each expert says now, load units."""
+    residuals, known = drawn.residuals, len(history) - drawn.first
     ends = known - 1 - np.arange(_cutoffs_lately(history, reach), -1, -1) * reach.spacing
     features = newest_means(residuals, ends, windows_in_steps(history.step))
     correction = features @ learnt.coefficients
     Lasting.of(residuals, ends, history.step).correct(correction, reach.leads)
-    ahead = slice(known + reach.covers.start, known + reach.covers.stop)
+    ahead = known - 1 + reach.horizon
     carried = np.stack([np.interp(reach.horizon, reach.leads, row) for row in correction[:, -1]])
     short = reach.leads[reach.leads <= reach.spacing]
     index = ends[:-1, None] + short
-    past = bases[:, index] + correction[:, :-1, : len(short)]
+    past = drawn.bases[:, index] + correction[:, :-1, : len(short)]
+    carried += drawn.bases[:, ahead[0] : ahead[-1] + 1]
     return Said(
-        ahead=_in_load(bases[:, ahead] + carried, logs[:, ahead], scale, reach, able),
-        lately=_in_load(past, logs[:, index], scale, reach, able),
-        came=history.demand_at(first + index),
+        ahead=_in_load(carried, drawn.plain(ahead), scale, reach),
+        lately=_in_load(past, drawn.plain(index), scale, reach),
+        came=history.demand_at(drawn.first + index),
     )
+
+
+def _reach_back(history: History) -> int:
+    """The grid point from which on a roll needs the curves."""
+    return max(0, len(history) - 1 - _REACH_BACK // history.step)
 
 
 def _cutoffs_lately(history: History, reach: Reach) -> int:
@@ -278,9 +310,20 @@ def _scored(history: History, cutoffs: int, per_day: int, reach: Reach) -> slice
     return slice(cutoffs - max(4, min(days * per_day, int(cutoffs * share))), cutoffs)
 
 
-def _bases(logs: FloatArray, scale: DemandScale, reach: Reach) -> FloatArray:
-    """[C, points] curves on every scale, scale by scale."""
-    return np.concatenate([on_scale(logs, scale, kind) for kind in reach.kinds])
+def _around(
+    logs: FloatArray,
+    first: int,
+    able: Sequence[Forecaster],
+    history: History,
+    scale: DemandScale,
+    reach: Reach,
+    spread: FloatArray | None,
+) -> Drawn:
+    """Log curves [F, n + ahead] on every scale, and the residuals around them; see `Residuals`."""
+    bases = np.concatenate([on_scale(logs, scale, kind) for kind in reach.kinds])
+    demand = history.demand[first:]
+    residuals = _residuals(bases[:, : len(demand)], demand, scale, reach, spread)
+    return Drawn(able, first, logs, bases, residuals)
 
 
 def _residuals(
@@ -304,20 +347,12 @@ def _first_origins(history: History, able: Sequence[Forecaster], reach: Reach) -
 
 
 def _in_load(
-    corrected: FloatArray,
-    logs: FloatArray,
-    scale: DemandScale,
-    reach: Reach,
-    able: Sequence[Forecaster],
+    corrected: FloatArray, plain: FloatArray, scale: DemandScale, reach: Reach
 ) -> FloatArray:
-    """[E, ...] load units: the corrected curves of each scale, then the plain ones."""
-    number = len(able)
-    found = [
-        scale.backward(corrected[i * number : (i + 1) * number], kind)
-        for i, kind in enumerate(reach.kinds)
-    ]
-    plain = [row for row, forecaster in enumerate(able) if forecaster.plain]
-    return np.concatenate([*found, scale.backward(logs[plain], "log")])
+    """[E, ...] load units: the corrected curves of each scale, then the plain log curves."""
+    parts = np.split(corrected, len(reach.kinds))
+    found = [scale.backward(part, kind) for part, kind in zip(parts, reach.kinds, strict=True)]
+    return np.concatenate([*found, scale.backward(plain, "log")])
 
 
 def _experts(able: Sequence[Forecaster], reach: Reach) -> tuple[Expert, ...]:

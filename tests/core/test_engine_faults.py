@@ -14,7 +14,7 @@ from prescaler.core.forecasters.base import NothingToLearn
 from prescaler.core.leads import reaches
 from prescaler.core.quantiles import MEDIAN
 from prescaler.core.scales import DemandScale
-from prescaler.core.trial import predict, prepare, run_trial
+from prescaler.core.trial import predict, prepare, redraw, run_trial
 from tests.support.builders import DAY, MONDAY, STEP, daily_demand
 from tests.support.engines import H, history, outlook_of
 
@@ -92,7 +92,8 @@ def test_an_expert_that_explodes_is_cut_at_three_times_the_highest() -> None:
 
     ready = prepare(known, scale, reach, (Exploding(),))
     trial, learnt = run_trial(ready, known, scale, reach)
-    said = predict(known, scale, reach, learnt, (Exploding(),))
+    drawn = redraw(known, scale, reach, learnt, (Exploding(),))
+    said = predict(drawn, known, scale, reach, learnt)
 
     for predicted in (trial.predicted, said.ahead, said.lately):
         assert np.isfinite(predicted).all()

@@ -11,7 +11,7 @@ from prescaler.core.forecasters.copy import PeriodCopy
 from prescaler.core.history import History
 from prescaler.core.leads import reaches
 from prescaler.core.scales import DemandScale
-from prescaler.core.trial import Expert, predict, prepare, run_trial
+from prescaler.core.trial import Expert, predict, prepare, redraw, run_trial
 from tests.support.builders import PARIS, STEP, daily_demand, series
 
 H = 120
@@ -29,15 +29,16 @@ def test_the_present_is_predicted_as_the_past_was_tried(number: int) -> None:
     ready = prepare(known, scale, reach, POOL)
     learnt = run_trial(ready, known, scale, reach)[1]
 
-    said = predict(known, scale, reach, learnt, POOL)
+    drawn = redraw(known, scale, reach, learnt, POOL)
+    said = predict(drawn, known, scale, reach, learnt)
 
     points, ahead = len(known), len(known) - 1 + reach.leads
     rows = slice(0, len(POOL))
     demand = np.broadcast_to(scale.forward(known.demand, "log"), (len(POOL), points))
-    residuals = Residuals.of(demand, ready.bases[rows, :points], learnt.spread[rows])
+    residuals = Residuals.of(demand, ready.drawn.bases[rows, :points], learnt.spread[rows])
     now = trailing_means(residuals, np.array([points - 1]), windows_in_steps(STEP))
     correction = (now @ learnt.coefficients[rows])[:, 0]
-    wanted = scale.backward(ready.bases[rows][:, ahead] + correction, "log")
+    wanted = scale.backward(ready.drawn.bases[rows][:, ahead] + correction, "log")
     np.testing.assert_allclose(said.ahead[rows][:, reach.leads - 1 - reach.covers.start], wanted)
 
 
