@@ -71,21 +71,27 @@ def _median_by_sorting(values: FloatArray, weights: FloatArray) -> FloatArray:
     """[N] over values [K, N] with weights [K, N] or [K, 1].
 
     The K values of a place are laid side by side first: sorting short rows is several times
-    faster than sorting columns.
+    faster than sorting columns. A value's row takes the place of its last bits (one part in 1e13
+    for 64 rows), so that it travels with the value: a plain sort and no index is a quarter faster.
     """
     rows = np.ascontiguousarray(values.T)
-    order = np.argsort(rows, axis=1)
-    ranked = np.take_along_axis(rows, order, axis=1)
+    tag = (1 << (len(values) - 1).bit_length()) - 1
+    ranked = ((rows.view(np.int64) & ~tag) | np.arange(len(values))).view(np.float64)
+    ranked.sort(axis=1)
+    order = ranked.view(np.int64) & tag
     if weights.shape[1] == 1:
         mass = weights[order, 0]
     else:
         mass = np.take_along_axis(weights.T, order, axis=1)
-    below = np.cumsum(np.where(np.isfinite(ranked), mass, 0.0), axis=1)
+    known = np.isfinite(ranked)
+    if not known.all():
+        mass = np.where(known, mass, 0.0)
+    below = np.cumsum(mass, axis=1)
     total = below[:, -1]
     low = np.count_nonzero(below < ((0.5 - _HALF_WAY) * total)[:, None], axis=1)
     high = np.count_nonzero(below <= ((0.5 + _HALF_WAY) * total)[:, None], axis=1)
     place, last = np.arange(len(rows)), len(values) - 1
-    pair = ranked[place, np.minimum(low, last)] + ranked[place, np.minimum(high, last)]
+    pair = sum(rows[place, order[place, np.minimum(end, last)]] for end in (low, high))
     return np.asarray(np.where(total > 0, 0.5 * pair, np.nan))
 
 

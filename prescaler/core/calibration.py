@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from prescaler.core.arrays import FloatArray, IntArray
-from prescaler.core.leads import band_of
+from prescaler.core.leads import band_of, bands_in
 from prescaler.core.quantiles import MEDIAN, QUANTILES, weighted_quantiles
 from prescaler.core.trial import Trial
 
@@ -152,11 +152,16 @@ def measure(
     age = np.broadcast_to((0.5 ** (trial.age_days / _HALF_LIFE_DAYS))[:, None], residual.shape)
     scored_days = max(1.0, len(residual) * trial.spacing_days)
     widening = np.array([1.0 + _few_days(edge * step) / scored_days for edge in edges])
+    minutes: FloatArray = np.arange(24 * 60) / 60.0
+    near = _nearness(minutes, _GROUPS, _KERNEL_HOURS, _EVERYWHERE)
     rows, counts = [], []
-    for band in range(len(edges)):
-        told = np.isfinite(residual) & (bands == band)[None, :]
-        asked = signs[told] if edges[band] * step <= _FIRST_HOUR else signs[told][:, :_LATER_SIGNS]
-        rows.append(_measure_band(residual[told], age[told], asked, trial.hour[told]))
+    for band, here in bands_in(trial.leads, edges):
+        told = np.isfinite(residual[:, here])
+        number = len(_FLOORS) if edges[band] * step <= _FIRST_HOUR else _LATER_SIGNS
+        hour = trial.hour[:, here][told]
+        counted = near[:, np.rint(hour * 60.0).astype(np.int64)] * age[:, here][told]
+        asked = signs[:, here, :number][told]
+        rows.append(_measure_band(residual[:, here][told], age[:, here][told], asked, counted))
         counts.append(int(told.sum()))
     rows = [rows[band] for band in _measured(counts)]
     table = _centred(np.stack([row[0] for row in rows])) * widening[:, None, None]
@@ -235,9 +240,12 @@ def _few_days(lead: timedelta) -> float:
 
 
 def _measure_band(
-    residual: FloatArray, weight: FloatArray, signs: FloatArray, hour: FloatArray
+    residual: FloatArray, weight: FloatArray, signs: FloatArray, counted: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Table [12, Q], slope [4], centre [4] and floor [4] of one band; 0, 0, 1 for missing signs."""
+    """Table [12, Q], slope [4], centre [4] and floor [4] of one band; 0, 0, 1 for missing signs.
+
+    residual, weight: [N]; signs: [N, 2 or 4]; counted: [12, N] weights for each part of the day.
+    """
     number = signs.shape[1]
     slopes, centres, floors = np.zeros(len(_FLOORS)), np.zeros(len(_FLOORS)), np.ones(len(_FLOORS))
     if len(residual) < _LEAST:
@@ -253,7 +261,6 @@ def _measure_band(
     moment = (deviation * mass[:, None]).T @ (own - mass @ own)
     slope = np.clip(np.linalg.solve(damped, moment), 0.0, 1.0)
     even = residual * np.exp(-(deviation @ slope))
-    counted = weight * _nearness(hour, _GROUPS, _KERNEL_HOURS, _EVERYWHERE)
     slopes[:number], centres[:number], floors[:number] = slope, centre, floor
     return weighted_quantiles(even, counted, np.array(QUANTILES)), slopes, centres, floors
 

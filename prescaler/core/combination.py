@@ -11,7 +11,7 @@ from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.averages import weighted_median
 from prescaler.core.calendar import DAY
 from prescaler.core.forecasters import NAIVE
-from prescaler.core.leads import band_of
+from prescaler.core.leads import band_of, bands_in
 from prescaler.core.trial import Expert, Trial
 
 _HOUR: Final = timedelta(hours=1)
@@ -103,13 +103,11 @@ def _mixed(
 ) -> tuple[FloatArray, FloatArray]:
     """Half weighted mean, half weighted median: the mean of those two beats both by a point."""
     mixed, apart = np.empty(predicted.shape[1:]), np.empty(predicted.shape[1:])
-    bands = band_of(leads, edges)
-    for band in np.unique(bands):
-        here = bands == band
+    for band, here in bands_in(leads, edges):
         order = np.argsort(-shares[band], kind="stable")
         mass = np.cumsum(shares[band][order])
         kept = order[: int(np.searchsorted(mass, _KEPT_MASS)) + 1]
-        chosen = predicted[kept][:, :, here]
+        chosen = predicted[kept, :, here]
         weight = shares[band][kept] / shares[band][kept].sum()
         middle = 0.5 * np.einsum("e,eml->ml", weight, chosen)
         middle += 0.5 * weighted_median(chosen, weight)
@@ -126,14 +124,14 @@ def combine(
 
     typical: load units; errors a thousand million times smaller are alike.
     """
-    bands = band_of(trial.leads, edges)
     known = np.isfinite(trial.actual)
-    missed = np.abs(np.where(known, trial.actual - trial.predicted, 0.0))
+    missed = trial.predicted - np.where(known, trial.actual, 0.0)
+    np.abs(missed, out=missed)
     shares = []
-    for band, edge in enumerate(edges):
-        here = bands == band
+    for band, here in bands_in(trial.leads, edges):
+        edge = edges[band]
         weight = _recency(trial, known[:, here], _half_life(edge * step))
-        error = (missed[:, :, here] * weight).sum(axis=(1, 2)) + 1e-9 * typical
+        error = np.einsum("eml,ml->e", missed[:, :, here], weight) + 1e-9 * typical
         power = _SHARP_FIRST_HOUR if edge * step <= _HOUR else _SHARP
         start = np.where(error < _HOPELESS * error.min(), (error / error.min()) ** -power, 0.0)
         shares.append(_descended(trial, here, weight, start / start.sum(), typical))
@@ -159,7 +157,7 @@ def _recency(trial: Trial, known: FloatArray, half_life: float) -> FloatArray:
 
 
 def _descended(
-    trial: Trial, here: FloatArray, weight: FloatArray, start: FloatArray, typical: float
+    trial: Trial, here: slice, weight: FloatArray, start: FloatArray, typical: float
 ) -> FloatArray:
     """[E] shares after some rounds of exponentiated gradient from the given ones."""
     told = weight.ravel() > _FORGOTTEN * weight.max()
@@ -183,12 +181,10 @@ def _guard(
     rows = naive_rows(trial.experts)
     if not rows:
         return np.full(len(edges), -1), np.zeros(len(edges))
-    bands = band_of(trial.leads, edges)
     known = np.isfinite(trial.actual)
     better, replaced = [], []
-    for band, edge in enumerate(edges):
-        here = bands == band
-        half_life = max(_NAIVE_HALF_LIFE, _half_life(edge * step))
+    for band, here in bands_in(trial.leads, edges):
+        half_life = max(_NAIVE_HALF_LIFE, _half_life(edges[band] * step))
         weight = _recency(trial, known[:, here], half_life)
         error = [
             float((weight * np.abs(np.where(weight > 0, trial.actual[:, here] - path, 0.0))).sum())

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 
 from prescaler.core.arrays import BoolArray, FloatArray, IntArray
-from prescaler.core.averages import faded_sums
 from prescaler.core.correction_prior import CorrectionPrior
 
 _WINDOWS: Final = tuple(timedelta(minutes=m) for m in (5, 15, 60, 180, 720, 1440, 4320))
@@ -150,16 +149,21 @@ def _evidence(lesson: Lesson, part: slice, reach: int) -> tuple[FloatArray, Floa
     warm = lesson.origins[None] >= lesson.first[:, None, None]
     features = np.where((complete[None] & warm)[..., None], lesson.features, 0.0)
     turned = np.swapaxes(features, 2, 3)
+    told = _told(lesson, reach)
     gram, moment = (
-        np.swapaxes(faded_sums(np.swapaxes(sums, 0, 1), _HALF_LIFE_DAYS), 0, 1)
-        for sums in (turned @ features, turned @ lesson.targets[..., part])
+        (told @ day.reshape(*day.shape[:2], -1)).reshape(len(day), len(told), *day.shape[2:])
+        for day in (turned @ features, turned @ lesson.targets[..., part])
     )
-    count = faded_sums(complete.sum(axis=1).astype(np.float64), _HALF_LIFE_DAYS)
-    day = lesson.spacing * lesson.origins.shape[1]
-    back = 1 - (lesson.spacing - reach) // day  # rounded up
-    source = np.append(np.arange(lesson.origins.shape[0]) - back, lesson.origins.shape[0] - 1)
-    usable = np.where(source >= 0, count[np.maximum(source, 0)], 0.0)
-    return _before(gram, source), _before(moment, source), usable
+    return gram, moment, told @ complete.sum(axis=1)
+
+
+def _told(lesson: Lesson, reach: int) -> FloatArray:
+    """[B + 1, B] how much each day tells on every later one, and at present; it fades."""
+    days, per_day = lesson.origins.shape
+    back = 1 - (lesson.spacing - reach) // (lesson.spacing * per_day)  # rounded up
+    last = np.append(np.arange(days) - back, days - 1)
+    age = last[:, None] - np.arange(days)
+    return np.where(age >= 0, 0.5 ** (np.maximum(age, 0) / _HALF_LIFE_DAYS), 0.0)
 
 
 def _solved(
@@ -176,12 +180,6 @@ def _solved(
     matrix = gram + (penalty + 1e-9)[..., None, None] * np.eye(gram.shape[-1])
     pull = (evidence * variance)[..., None, None] * prior
     return np.asarray(np.linalg.solve(matrix, moment + pull))
-
-
-def _before(sums: FloatArray, source: IntArray) -> FloatArray:
-    """Sums through day `source`; nothing where that is before the first."""
-    chosen = sums[:, np.maximum(source, 0)]
-    return np.where((source >= 0)[None, :, None, None], chosen, 0.0)
 
 
 def pooled_prior(

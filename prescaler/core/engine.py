@@ -277,9 +277,7 @@ def roll(
     return _outlook(state, history, told, drawn)
 
 
-def _outlook(
-    state: ModelState, history: History, told: History, drawn: Sequence[Drawn]
-) -> Outlook:
+def _outlook(state: ModelState, history: History, told: History, drawn: Sequence[Drawn]) -> Outlook:
     """What is said with curves that are drawn already; told: history on its present level.
 
     Raises:

@@ -100,6 +100,14 @@ def _edges(reach: Reach, step: timedelta, edges: Sequence[timedelta]) -> list[in
     return found or [reach.furthest]
 
 
+def bands_in(leads: IntArray, edges: Sequence[int]) -> list[tuple[int, slice]]:
+    """Each band that holds some of the ascending leads, and which; as `band_of`, but as views."""
+    ends = np.searchsorted(leads, np.array(edges), "right")
+    ends[-1] = len(leads)
+    starts = np.append(0, ends[:-1])
+    return [(b, slice(s, e)) for b, (s, e) in enumerate(zip(starts, ends, strict=True)) if e > s]
+
+
 def band_of(leads: IntArray, edges: Sequence[int]) -> IntArray:
     """[...] which band each lead lies in; beyond the last edge it is the last band."""
     return np.minimum(np.searchsorted(np.array(edges), leads, "left"), len(edges) - 1)

@@ -127,7 +127,7 @@ class Drawn:
     def plain(self, index: IntArray) -> FloatArray:
         """[G, ...] log curves of the plain forecasters at columns [...]."""
         rows = np.array([row for row, f in enumerate(self.able) if f.plain], dtype=np.int64)
-        return self.logs[rows][:, index]
+        return np.take(self.logs[rows], index, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +168,7 @@ def _lesson(history: History, drawn: Drawn, reach: Reach, later: int) -> Lesson:
     origins, residuals = _origins(history, reach, later), drawn.residuals
     features = trailing_means(residuals, origins.ravel(), windows_in_steps(history.step))
     padded = np.pad(residuals.values, ((0, 0), (0, reach.furthest)))
-    targets = padded[:, _targets(origins, reach)]
+    targets = np.take(padded, _targets(origins, reach), axis=1)  # in order, unlike padded[:, ...]
     shape = (len(residuals.values), *origins.shape, -1)
     return Lesson(
         features=features.reshape(shape),
@@ -199,7 +199,7 @@ def run_trial(
     corrections = corrections[:, scored]
     lasting = Lasting.of(drawn.residuals, origins.ravel()[scored], history.step)
     lasting.correct(corrections, reach.leads)
-    corrections += drawn.bases[:, index]
+    corrections += np.take(drawn.bases, index, axis=1)
     trial = Trial(
         experts=_experts(drawn.able, reach),
         leads=reach.leads,
@@ -253,7 +253,7 @@ def predict(
     carried = np.stack([np.interp(reach.horizon, reach.leads, row) for row in correction[:, -1]])
     short = reach.leads[reach.leads <= reach.spacing]
     index = ends[:-1, None] + short
-    past = drawn.bases[:, index] + correction[:, :-1, : len(short)]
+    past = np.take(drawn.bases, index, axis=1) + correction[:, :-1, : len(short)]
     carried += drawn.bases[:, ahead[0] : ahead[-1] + 1]
     return Said(
         ahead=_in_load(carried, drawn.plain(ahead), scale, reach),

@@ -108,6 +108,18 @@ def test_few_and_many_values_have_the_same_median_to_the_bit(
     np.testing.assert_array_equal(weighted_median(values, weights), found)
 
 
+@pytest.mark.parametrize("endless", [np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 15])
+def test_an_endless_value_among_many_is_a_hole(endless: float, row: int) -> None:
+    values = np.random.default_rng(3).normal(size=(20, 4))
+    holed = values.copy()
+    holed[row], values[row] = np.nan, endless
+
+    np.testing.assert_array_equal(
+        weighted_median(values, np.ones(20)), weighted_median(holed, np.ones(20))
+    )
+
+
 def test_places_do_not_depend_on_how_many_there_are() -> None:
     values = np.random.default_rng(2).normal(size=(7, 9000))
     weights = 0.5 ** (np.arange(7) / 3.5)

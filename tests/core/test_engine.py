@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
+from prescaler.core.drift import bounds_of
 from prescaler.core.engine import ModelState, refit, roll
 from prescaler.core.errors import ForecasterFailed, TooLittleHistory
 from prescaler.core.forecast import Basis
@@ -299,6 +300,21 @@ def test_without_anything_to_copy_the_forecast_is_its_own_bar() -> None:
     outlook = roll(state, known, H)
 
     np.testing.assert_array_equal(outlook.naive, outlook.values[:, MEDIAN])
+
+
+@BOTH_DAYS
+@pytest.mark.parametrize("silent", [0, 2 * H])
+def test_what_a_refit_says_is_what_a_roll_says_at_once(horizon: int, silent: int) -> None:
+    """Without a redraw of the curves, and with one where the source has been silent for days."""
+    values = daily_demand(17)
+    values[len(values) - silent :] = np.nan
+    known = history(values)
+
+    state = refit(known, horizon)
+
+    said = roll(state, known, horizon).values
+    np.testing.assert_array_equal(state.near, bounds_of(said, STEP))
+    np.testing.assert_array_equal(state.watch.said[-1], said[state.watch.leads - 1])
 
 
 def test_a_roll_uses_what_was_observed_since_the_refit() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prescaler.core.calendar import DAY
-from prescaler.core.leads import Reach, band_of, reaches, spread_bands, weight_bands
+from prescaler.core.leads import Reach, band_of, bands_in, reaches, spread_bands, weight_bands
 from tests.support.builders import MINUTE, STEP
 
 steps = st.sampled_from([1, 2, 4, 5, 10, 15, 20, 30, 60]).map(lambda n: n * MINUTE)
@@ -49,6 +49,17 @@ def test_every_band_holds_a_learnt_lead(step: timedelta, quarters: int) -> None:
             assert edges[-1] == reach.furthest
             bands = band_of(reach.leads, edges)
             assert set(bands.tolist()) == set(range(len(edges)))
+
+
+@given(steps, horizons)
+def test_the_bands_are_the_same_as_views(step: timedelta, quarters: int) -> None:
+    for reach in found_for(step, quarters)[1]:
+        edges = weight_bands(reach, step)
+        for leads in (reach.leads, reach.horizon):
+            found = np.full(len(leads), -1)
+            for band, here in bands_in(leads, edges):
+                found[here] = band
+            np.testing.assert_array_equal(found, band_of(leads, edges))
 
 
 def test_the_default_of_fifty_hours_has_a_reach_for_each_day() -> None:
