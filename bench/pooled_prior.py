@@ -50,10 +50,12 @@ def normal_equations(trace: Trace) -> list[tuple[str, FloatArray, FloatArray]]:
         complete = (lesson.origins + reach.furthest < lesson.points)[None, :, :, None]
         features = np.where(complete, lesson.features, 0.0)
         turned = np.swapaxes(features, 2, 3)
-        weight = max(int(complete.sum()), 1) * np.square(ready.residuals.spread)[:, None, None]
+        weight = (
+            max(int(complete.sum()), 1) * np.square(ready.drawn.residuals.spread)[:, None, None]
+        )
         gram = (turned @ features).sum(axis=1) / weight
         moment = (turned @ lesson.targets).sum(axis=1) / weight
-        names = [f.name for f in ready.able] * len(reach.kinds)
+        names = [f.name for f in ready.drawn.able] * len(reach.kinds)
         found += [
             (trace.name, g, m)
             for name, g, m in zip(names, gram, moment, strict=True)

@@ -151,7 +151,9 @@ def prepare(
     days = days_off(day_table(history, scale, ahead, reach.gap), history)
     able, parameters = fit_pool(pool, days.calm)
     logs = draw(able, parameters, days, history, slice(0, len(history) + ahead))
-    drawn = _around(logs, 0, able, history, scale, reach, None)
+    bases = _bases(logs, scale, reach)
+    residuals = _residuals(bases, history.demand, scale, reach, None)
+    drawn = Drawn(able, 0, logs, bases, residuals)
     return Prepared(drawn, parameters, _lesson(history, drawn, reach, 0))
 
 
@@ -237,7 +239,9 @@ def redraw(
     days = days_off(day_table(history, scale, reach.covers.stop, reach.gap), history)
     near = slice(first, points + reach.covers.stop)
     logs = draw(able, learnt.parameters, days, history, near)
-    return _around(logs, first, able, history, scale, reach, learnt.spread)
+    bases = _bases(logs, scale, reach)
+    residuals = _residuals(bases, history.demand[first:], scale, reach, learnt.spread)
+    return Drawn(able, first, logs, bases, residuals)
 
 
 def predict(
@@ -310,20 +314,9 @@ def _scored(history: History, cutoffs: int, per_day: int, reach: Reach) -> slice
     return slice(cutoffs - max(4, min(days * per_day, int(cutoffs * share))), cutoffs)
 
 
-def _around(
-    logs: FloatArray,
-    first: int,
-    able: Sequence[Forecaster],
-    history: History,
-    scale: DemandScale,
-    reach: Reach,
-    spread: FloatArray | None,
-) -> Drawn:
-    """Log curves [F, n + ahead] on every scale, and the residuals around them; see `Residuals`."""
-    bases = np.concatenate([on_scale(logs, scale, kind) for kind in reach.kinds])
-    demand = history.demand[first:]
-    residuals = _residuals(bases[:, : len(demand)], demand, scale, reach, spread)
-    return Drawn(able, first, logs, bases, residuals)
+def _bases(logs: FloatArray, scale: DemandScale, reach: Reach) -> FloatArray:
+    """[C, points] curves on every scale, scale by scale."""
+    return np.concatenate([on_scale(logs, scale, kind) for kind in reach.kinds])
 
 
 def _residuals(
@@ -333,9 +326,10 @@ def _residuals(
     reach: Reach,
     spread: FloatArray | None,
 ) -> Residuals:
-    number = len(bases) // len(reach.kinds)
-    on = [np.broadcast_to(scale.forward(demand, k), (number, len(demand))) for k in reach.kinds]
-    return Residuals.of(np.concatenate(on), bases, spread)
+    """Of demand [n] around the first n points of curves on every scale."""
+    number, known = len(bases) // len(reach.kinds), len(demand)
+    on = [np.broadcast_to(scale.forward(demand, kind), (number, known)) for kind in reach.kinds]
+    return Residuals.of(np.concatenate(on), bases[:, :known], spread)
 
 
 def _first_origins(history: History, able: Sequence[Forecaster], reach: Reach) -> IntArray:
