@@ -11,14 +11,18 @@ import numpy as np
 import pandas as pd
 
 from bench.traces import Trace
+from prescaler.adapters.files.forecast_table import read_cases
 from prescaler.core.quantiles import QUANTILES
-from prescaler.core.scores import BucketScore, cases_of, score
+from prescaler.core.scores import BucketScore, Cases, cases_of, score
 
 PEERS: Final = ("holt_winters", "mstl_level", "prophet", "statsforecast_mstl")
 _FINE: Final = timedelta(minutes=5)
 _SLOW: Final = ("mstl_level", "statsforecast_mstl")
+_EVERY: Final = 4
+"""Peers forecast at every fourth cutoff of the day grid; all of them would take four hours."""
+
 _SPARSE: Final = 4
-"""With a weekly season at 5 minutes one MSTL takes 14 s: there every fourth cutoff has to do."""
+"""With a weekly season at 5 minutes one MSTL takes 14 s: there every fourth of those has to do."""
 
 _MANY_POINTS: Final = 15 * 288
 _GIVEN: Final = ("q0.5", "q0.75", "q0.9", "q0.95", "q0.99")
@@ -36,7 +40,7 @@ def run_peers(traces: list[Trace], out: Path) -> None:
         sys.exit("the peers have an environment of their own: scripts/setup_peers.sh")
     for trace in traces:
         table = pd.read_csv(out / trace.name / "forecasts.csv.gz", usecols=["cutoff"])
-        cutoffs = sorted(set(table["cutoff"]))
+        cutoffs = sorted(set(table["cutoff"]))[::_EVERY]
         sparse = _SPARSE if len(trace.series) > _MANY_POINTS and trace.step <= _FINE else 1
         fast = tuple(peer for peer in PEERS if peer not in _SLOW)
         _run(python, trace, out, "peers", fast, cutoffs)
@@ -76,17 +80,43 @@ def _made_from(trace: Trace, listed: Path, peers: tuple[str, ...]) -> str:
 
 def peer_rows(trace: Trace, out: Path, peer: str) -> dict[str, BucketScore]:
     """Scores of one peer on one trace; empty where it gave nothing."""
-    path = out / trace.name / f"{'peers_slow' if peer in _SLOW else 'peers'}.csv.gz"
-    if not path.exists():
+    groups = list(_table(trace, out, peer).groupby("cutoff", sort=True))
+    if not groups:
         return {}
-    table = pd.read_csv(path)
-    mine = table[table["peer"] == peer]
-    if mine.empty:
-        return {}
-    groups = list(mine.groupby("cutoff", sort=True))
-    index = [trace.series.index_of(pd.Timestamp(str(c)).to_pydatetime()) + 1 for c, _ in groups]
+    index = [_first_step(trace, str(cutoff)) for cutoff, _ in groups]
     values = np.full((len(groups), len(groups[0][1]), len(QUANTILES)), np.nan)
     for row, (_, group) in enumerate(groups):
         for name in _GIVEN:
             values[row, :, QUANTILES.index(float(name[1:]))] = group[name]
     return score(trace.series, cases_of(trace.series, index, values))
+
+
+def beside(peer: str) -> str:
+    """What our row at the cutoffs of a peer is called."""
+    return f"prescaler beside {peer}"
+
+
+def rows_beside(trace: Trace, out: Path, peer: str) -> dict[str, BucketScore]:
+    """Our scores at the cutoffs at which a peer forecast; empty where it gave nothing."""
+    cutoffs = _table(trace, out, peer)["cutoff"].unique()
+    if not len(cutoffs):
+        return {}
+    whole = read_cases(out / trace.name / "forecasts.csv.gz", trace.series)
+    here = np.isin(whole.index, [_first_step(trace, str(cutoff)) for cutoff in cutoffs])
+    return score(
+        trace.series, Cases(whole.index[here], whole.actual[here], np.asarray(whole.values)[here])
+    )
+
+
+def _table(trace: Trace, out: Path, peer: str) -> pd.DataFrame:
+    """What a peer forecast; no rows where it gave nothing."""
+    path = out / trace.name / f"{'peers_slow' if peer in _SLOW else 'peers'}.csv.gz"
+    if not path.exists():
+        return pd.DataFrame({"cutoff": [], "peer": []})
+    table = pd.read_csv(path)
+    return table[table["peer"] == peer]
+
+
+def _first_step(trace: Trace, cutoff: str) -> int:
+    """Place in the series of the first step behind a cutoff."""
+    return trace.series.index_of(pd.Timestamp(cutoff).to_pydatetime()) + 1
