@@ -64,7 +64,7 @@ def variants() -> list[Setting]:
         ("combination", "_NAIVE_MARGIN", (1.0, 1.1)),
         ("calibration", "_POWER", (0.5, 0.8)),
         ("calibration", "_HALF_LIFE_DAYS", (3.0, 12.0)),
-        ("calibration", "_FEW_DAYS_LATER", (0.7, 3.0)),
+        ("calibration", "_CASES_A_DAY_LATER", (0.5, 2.0)),
         ("calibration", "_EVERYWHERE", (0.1, 1.0)),
         ("calibration", "_RECENT_HOURS", ((3.0, 3.0), (12.0, 1.0))),
         ("trial", "_SPAN_DAYS", (7, 28)),

@@ -18,17 +18,18 @@ import numpy as np
 
 from prescaler.core.arrays import FloatArray, IntArray
 from prescaler.core.leads import band_of, bands_in
-from prescaler.core.quantiles import MEDIAN, QUANTILES, weighted_quantiles
+from prescaler.core.quantiles import MEDIAN, QUANTILES, weighted_quantiles, widening
 from prescaler.core.trial import Trial
 
 _POWER: Final = 0.65
 """Residuals grow with the level, but slower than in proportion (between Poisson's 0.5 and 1)."""
 
 _HALF_LIFE_DAYS: Final = 6.0
-_FEW_DAYS: Final = ((timedelta(hours=1), 0.2), (timedelta(hours=6), 0.5))
-_FEW_DAYS_LATER: Final = 1.5
-"""Widening 1 + w / scored days, by the longest lead of a band: few past days show too few of the
-rare misses. An hour ahead each day shows twenty independent ones, a day ahead hardly one."""
+_CASES_A_DAY: Final = ((timedelta(hours=1), 7.0), (timedelta(hours=6), 3.0))
+_CASES_A_DAY_LATER: Final = 1.0
+"""Independent cases that a day of past cutoffs shows, by the longest lead of a band: what misses at
+nine for a lead of a day misses at ten too. Few cases show too few of the rare misses, so quantiles
+are widened for them (`widening`)."""
 
 _GROUPS: Final = 12
 _KERNEL_HOURS: Final = 2.0
@@ -151,7 +152,7 @@ def measure(
     bands = band_of(trial.leads, edges)
     age = np.broadcast_to((0.5 ** (trial.age_days / _HALF_LIFE_DAYS))[:, None], residual.shape)
     scored_days = max(1.0, len(residual) * trial.spacing_days)
-    widening = np.array([1.0 + _few_days(edge * step) / scored_days for edge in edges])
+    wider = np.stack([widening(_cases_a_day(edge * step) * scored_days) for edge in edges])
     minutes: FloatArray = np.arange(24 * 60) / 60.0
     near = _nearness(minutes, _GROUPS, _KERNEL_HOURS, _EVERYWHERE)
     rows, counts = [], []
@@ -164,7 +165,7 @@ def measure(
         rows.append(_measure_band(residual[:, here][told], age[:, here][told], asked, counted))
         counts.append(int(told.sum()))
     rows = [rows[band] for band in _measured(counts)]
-    table = _centred(np.stack([row[0] for row in rows])) * widening[:, None, None]
+    table = _centred(np.stack([row[0] for row in rows])) * wider[:, None, :]
     slope, centre, floor = (np.stack([row[i] for row in rows]) for i in (1, 2, 3))
     expected = np.exp((slope[bands] * (np.log(signs + floor[bands]) - centre[bands])).sum(axis=-1))
     column = QUANTILES.index(_PEAK_LEVEL)
@@ -235,8 +236,8 @@ def _measured(counts: Sequence[int]) -> list[int]:
     return [known[distances.index(min(distances))] for distances in away]
 
 
-def _few_days(lead: timedelta) -> float:
-    return next((w for longest, w in _FEW_DAYS if lead <= longest), _FEW_DAYS_LATER)
+def _cases_a_day(lead: timedelta) -> float:
+    return next((n for longest, n in _CASES_A_DAY if lead <= longest), _CASES_A_DAY_LATER)
 
 
 def _measure_band(

@@ -1,5 +1,6 @@
 """The eight quantiles that every forecast carries, and laws that hold for any set of them."""
 
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,17 @@ def weighted_quantiles(values: FloatArray, weights: FloatArray, levels: FloatArr
     rows = position.reshape(-1, len(values))
     found = np.stack([np.interp(levels, row, ranked) for row in rows])
     return found.reshape(*weights.shape[:-1], len(levels))
+
+
+def widening(cases: float) -> FloatArray:
+    """[Q] >= 1, by what the quantiles of so many independent cases fall short of the next one's.
+
+    Student's quantile of a new case over the normal one, by the first terms of its expansion in
+    1 / cases (Cornish and Fisher 1937): rare misses need more of it than frequent ones.
+    """
+    squared = np.square([NormalDist().inv_cdf(level) for level in QUANTILES])
+    second = (5.0 * np.square(squared) + 16.0 * squared + 3.0) / 96.0
+    return np.asarray(1.0 + (squared + 3.0) / (4.0 * cases) + second / cases**2)
 
 
 def quantile_at(values: FloatArray | Float32Array, quantile: float) -> FloatArray:

@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from prescaler.core.arrays import FloatArray
-from prescaler.core.quantiles import QUANTILES, quantile_at, uncrossed, weighted_quantiles
+from prescaler.core.quantiles import (
+    MEDIAN,
+    QUANTILES,
+    quantile_at,
+    uncrossed,
+    weighted_quantiles,
+    widening,
+)
 
 samples = arrays(np.float64, st.integers(1, 60), elements=st.floats(-1e6, 1e6))
 LEVELS = np.array(QUANTILES)
@@ -31,6 +38,30 @@ def test_a_weight_of_two_is_the_same_as_standing_there_twice(
 
     assert repeated[0] <= weighted[0] <= repeated[-1]
     assert np.all(np.diff(weighted_quantiles(values, times.astype(float), LEVELS)) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("cases", "student"), [(5, (1.476, 2.015, 3.365)), (14, (1.345, 1.761, 2.624))]
+)
+def test_few_cases_widen_as_in_the_table_of_student(
+    cases: int, student: tuple[float, float, float]
+) -> None:
+    normal = np.array([1.2816, 1.6449, 2.3263])
+
+    wanted = np.array(student) / normal * np.sqrt(1 + 1 / cases)
+
+    upper = [QUANTILES.index(level) for level in (0.9, 0.95, 0.99)]
+    np.testing.assert_allclose(widening(cases)[upper], wanted, rtol=0.05)
+
+
+@given(st.floats(1.0, 1e4), st.floats(1.01, 10.0))
+def test_more_cases_widen_less_and_rare_misses_need_most(cases: float, times: float) -> None:
+    few, many = widening(cases), widening(cases * times)
+
+    assert np.all(few > many)
+    assert np.all(many >= 1.0)
+    assert np.all(np.diff(few[MEDIAN:]) > 0)
+    assert np.all(np.diff(few[: MEDIAN + 1]) < 0)
 
 
 @given(arrays(np.float64, (5, len(QUANTILES)), elements=st.floats(0, 1e9)))
