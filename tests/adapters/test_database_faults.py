@@ -28,6 +28,7 @@ from prescaler.core.errors import (
 )
 from prescaler.core.records import Outcome, RunStatus
 from tests.support.builders import MINUTE, MONDAY, forecast, series, workload
+from tests.support.migrated import migrated_file
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 
@@ -39,8 +40,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def database(path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{path}")
-    upgrade(opened)
+    opened = Database(migrated_file(path))
     yield opened
     opened.close()
 
@@ -215,8 +215,7 @@ def cut_off(database: Database) -> None:
 
 
 def test_a_lock_that_is_not_free_in_time_is_busy(postgres: PostgresServer) -> None:
-    database = Database(postgres.fresh_database())
-    upgrade(database)
+    database = Database(postgres.migrated_database())
     other = sa.create_engine(database.url)
     with other.begin() as holder:
         holder.execute(sa.text("LOCK TABLE control IN ACCESS EXCLUSIVE MODE"))
@@ -229,8 +228,7 @@ def test_a_lock_that_is_not_free_in_time_is_busy(postgres: PostgresServer) -> No
 def test_a_connection_that_is_cut_is_unreachable_and_the_next_one_works(
     postgres: PostgresServer,
 ) -> None:
-    database = Database(postgres.fresh_database())
-    upgrade(database)
+    database = Database(postgres.migrated_database())
     with pytest.raises(StoreError):
         cut_off(database)
 

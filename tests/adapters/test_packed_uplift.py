@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from prescaler.adapters.database import tables as t
 from prescaler.adapters.database.engine import Database
-from prescaler.adapters.database.schema import upgrade
 from prescaler.adapters.database.uplifts import DatabaseUplifts
 from prescaler.adapters.database.workloads import DatabaseWorkloads
 from prescaler.adapters.packed_uplift import pack_uplift, unpack_uplift
@@ -19,6 +18,7 @@ from prescaler.core.errors import StoreDamaged
 from prescaler.core.uplift import UpliftModel
 from tests.support.builders import MONDAY, workload
 from tests.support.crowds import PARIS, STEP, Night, crowd, history
+from tests.support.migrated import migrated_file
 
 NIGHTS = [Night(day, 5.0) for day in (8, 10, 15, 17)]
 PACKED = pack_uplift(
@@ -56,8 +56,7 @@ def test_one_with_rows_missing_or_of_another_form_is_refused() -> None:
 
 
 def test_damage_in_the_store_means_learning_anew(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    upgrade(database)
+    database = Database(migrated_file(tmp_path / "store.sqlite"))
     version = DatabaseWorkloads(database).ensure(workload(), MONDAY)
     with database.write() as connection:
         row = {"version_id": version.id, "learned_at": MONDAY, "payload": zlib.compress(b"x")}

@@ -8,8 +8,6 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from prescaler.adapters.database.engine import Database
-from prescaler.adapters.database.schema import upgrade
 from prescaler.core.control import Control
 from prescaler.core.errors import BadParameter
 from prescaler.core.forecast import Origin
@@ -29,6 +27,7 @@ from tests.support.builders import (
     series,
     workload,
 )
+from tests.support.migrated import migrated_file
 
 HOUR = timedelta(hours=1)
 WEB = workload()
@@ -39,12 +38,9 @@ SHORT = Retention(**dict.fromkeys((kind.value for kind in Kept), 60 * DAY))
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
     """An empty database of each kind."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+        url = migrated_file(tmp_path / "store.sqlite")
     else:
-        url = request.getfixturevalue("postgres").fresh_database()
-    database = Database(url)
-    upgrade(database)
-    database.close()
+        url = request.getfixturevalue("postgres").migrated_database()
     opened = open_stores(url)
     yield opened
     opened.database.close()

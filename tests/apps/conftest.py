@@ -21,9 +21,10 @@ from prescaler.apps.keeper import Keeper
 from prescaler.config import load_settings
 from prescaler.core.forecast import Forecast
 from prescaler.core.records import Outcome, RunStatus
-from prescaler.wiring import Stores, open_snapshot, open_stores, upgrade_schema
+from prescaler.wiring import Stores, open_snapshot, open_stores
 from tests.support.builders import MONDAY, forecast
 from tests.support.fakes import SetClock
+from tests.support.migrated import migrate
 
 NOW = MONDAY + timedelta(hours=1)
 READ, WEB_ONLY, ADMIN = "read-key-0123456789", "web-key-0123456789", "admin-key-0123456789"
@@ -110,7 +111,7 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
         settings = load_settings(path)
         stores, clock, telemetry = open_stores(settings.store.main), SetClock(NOW), Telemetry()
         opened.append(stores)
-        upgrade_schema(stores)
+        migrate(stores.database)
         snapshot = open_snapshot(settings.server.snapshot_dir)
         keeper = Keeper(path, settings, stores, snapshot, telemetry, clock)
         telemetry.watch(keeper.observations)

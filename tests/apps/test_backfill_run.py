@@ -22,10 +22,11 @@ from prescaler.apps.cli import backfill_view
 from prescaler.apps.cli.backfill_run import _JobReport
 from prescaler.apps.cli.backfill_view import Bars, Lines, Silent, view
 from prescaler.core.jobs import Job, JobKind, JobState
-from prescaler.wiring import open_stores, upgrade_schema
+from prescaler.wiring import open_stores
 from tests.support.builders import MONDAY
 from tests.support.fakes import SetClock
 from tests.support.faulty import faulty_server, silent
+from tests.support.migrated import migrate
 
 SECOND = timedelta(seconds=1)
 
@@ -137,7 +138,7 @@ def test_an_interrupt_ends_it_with_130_and_says_that_it_goes_on(
 ) -> None:
     url = f"sqlite:///{tmp_path / 'store.sqlite'}"
     stores = open_stores(url)
-    upgrade_schema(stores)
+    migrate(stores.database)
     with faulty_server(silent(2)) as server:
         document = {
             "prometheus": {"main": {"url": server.url, "timeout": "1s"}},

@@ -14,8 +14,9 @@ from prescaler.config import load_settings
 from prescaler.core.control import Control, GuardTrip
 from prescaler.usecases.log_decisions import KEEP, log_decisions, pack_decisions
 from prescaler.usecases.serve_metric import ServingTable
-from prescaler.wiring import Stores, load_serving, open_stores, upgrade_schema
+from prescaler.wiring import Stores, load_serving, open_stores
 from tests.apps.conftest import configuration, workload
+from tests.support.migrated import migrate
 
 Run = Callable[..., tuple[int, str, str]]
 THEN = datetime(2026, 11, 24, 19, 41, tzinfo=UTC)
@@ -32,7 +33,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stores:
     web = workload("web", policy={"mode": "active", "min_pods": 40})
     path.write_text(yaml.safe_dump(configuration(tmp_path, workloads=[web])))
     opened = open_stores(load_settings(path).store.main)
-    upgrade_schema(opened)
+    migrate(opened.database)
     return opened
 
 

@@ -14,9 +14,10 @@ from prescaler.adapters.clock import SystemClock
 from prescaler.apps.cli import main
 from prescaler.config import load_settings
 from prescaler.core.records import Outcome, RunStatus
-from prescaler.wiring import Stores, open_stores, upgrade_schema
+from prescaler.wiring import Stores, open_stores
 from tests.apps.conftest import NOW, configuration
 from tests.support.builders import forecast
+from tests.support.migrated import migrate
 from tests.support.planning import CALENDAR
 
 Run = Callable[..., tuple[int, str, str]]
@@ -33,7 +34,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wide: None) -> Itera
     path.write_text(yaml.safe_dump(configuration(tmp_path)))
     settings = load_settings(path)
     opened = open_stores(settings.store.main)
-    upgrade_schema(opened)
+    migrate(opened.database)
     web = settings.workloads[0]
     version = opened.workloads.ensure(web, NOW)
     made = replace(forecast(), workload=version.workload, version=version.number)

@@ -9,8 +9,9 @@ import yaml
 
 from prescaler.apps.cli import main
 from prescaler.config import load_settings
-from prescaler.wiring import open_stores, upgrade_schema
+from prescaler.wiring import open_stores
 from tests.apps.conftest import configuration
+from tests.support.migrated import migrate
 
 Run = Callable[..., tuple[int, str, str]]
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -59,7 +60,7 @@ def test_the_written_workloads_are_a_good_configuration(
 
     settings = load_settings(path)
     stores = open_stores(settings.store.main)
-    upgrade_schema(stores)
+    migrate(stores.database)
     again = ("--annotations", HPAS, "--events", EVENTS, "--to-store", "--config", path, "--json")
     first, second = (json.loads(run(*map(str, again))[1]) for _ in range(2))
 

@@ -21,9 +21,10 @@ from prescaler.apps.cli.replay_view import show
 from prescaler.config import load_settings
 from prescaler.core.errors import BadParameter
 from prescaler.usecases.replay_period import Crew, Replay, Subject, Wish
-from prescaler.wiring import clock, open_stores, upgrade_schema
+from prescaler.wiring import clock, open_stores
 from tests.apps.conftest import configuration
 from tests.support.builders import MINUTE, daily_demand, series
+from tests.support.migrated import migrate
 from tests.support.processes import wait_for
 from tests.support.replayed import kept
 
@@ -179,7 +180,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     document = configuration(tmp_path)
     path.write_text(yaml.safe_dump(document))
     stores = open_stores(document["store"]["url"])
-    upgrade_schema(stores)
+    migrate(stores.database)
     stores.database.close()
     return path
 

@@ -14,9 +14,10 @@ from prescaler.core.policy import Mode
 from prescaler.core.records import Outcome, RunStatus
 from prescaler.core.score_days import day_of
 from prescaler.usecases.forecast_workload import RunRecord
-from prescaler.wiring import open_stores, upgrade_schema, worker_plan, worker_resources
+from prescaler.wiring import open_stores, worker_plan, worker_resources
 from tests.apps.conftest import configuration, workload
 from tests.support.builders import DAY, MINUTE, MONDAY, daily_demand, forecast, series
+from tests.support.migrated import migrate
 
 NOW = MONDAY + 12 * timedelta(hours=1)
 
@@ -33,7 +34,7 @@ def test_a_run_scores_what_came_and_trips_a_guard(
     settings = load_settings(path)
     (one,) = settings.workloads
     stores = open_stores(settings.store.main)
-    upgrade_schema(stores)
+    migrate(stores.database)
     version = stores.workloads.ensure(one, NOW)
     demand = daily_demand(15, step=MINUTE)
     start = NOW - len(demand) * MINUTE

@@ -17,9 +17,10 @@ from prescaler.apps.cli import main
 from prescaler.config import load_settings
 from prescaler.core.replay.ground import Arm, Setting
 from prescaler.core.replay.objects import Place, changes, object_for, settings_for
-from prescaler.wiring import clock, open_stores, reactive_sources, upgrade_schema
+from prescaler.wiring import clock, open_stores, reactive_sources
 from tests.apps.conftest import configuration, workload
 from tests.support.builders import MINUTE, daily_demand, series
+from tests.support.migrated import migrate
 
 REACTIVE = Setting(Arm.REACTIVE, 0.7)
 OURS = Setting(Arm.CALENDAR, 0.7, 0.95, timedelta(minutes=5))
@@ -140,7 +141,7 @@ def test_an_advice_at_the_command_line_points_at_the_configured_servers(
     document = configuration(tmp_path, prometheus=TWO, workloads=[web])
     path = written(tmp_path, document)
     stores = open_stores(document["store"]["url"])
-    upgrade_schema(stores)
+    migrate(stores.database)
     now = clock().now().replace(second=0, microsecond=0)
     known = load_settings(path).workload("web")
     assert known is not None

@@ -13,7 +13,6 @@ from prescaler.adapters.database.engine import Database
 from prescaler.adapters.database.events import DatabaseEvents, DatabaseFeeds
 from prescaler.adapters.database.forecasts import DatabaseForecasts
 from prescaler.adapters.database.jobs import DatabaseJobs
-from prescaler.adapters.database.schema import upgrade
 from prescaler.adapters.database.scores import DatabaseScores
 from prescaler.adapters.database.uplifts import DatabaseUplifts
 from prescaler.adapters.database.workloads import DatabaseWorkloads
@@ -40,6 +39,7 @@ from prescaler.ports import (
 )
 from prescaler.ports.control import AuditStore, ControlStore
 from prescaler.ports.events import FeedStore
+from tests.support.migrated import migrated_file
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,10 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AllStores
         )
         return
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+        url = migrated_file(tmp_path / "store.sqlite")
     else:
-        url = request.getfixturevalue("postgres").fresh_database()
+        url = request.getfixturevalue("postgres").migrated_database()
     database = Database(url)
-    upgrade(database)
     yield on_database(request.param, database)
     database.close()
 

@@ -10,10 +10,10 @@ import pytest
 
 from prescaler.adapters.database.engine import Database
 from prescaler.adapters.database.replicas import DatabaseReplicas
-from prescaler.adapters.database.schema import upgrade
 from prescaler.core.replicas import Replica
 from prescaler.ports.replicas import ReplicaStore
 from tests.support.builders import DAY, MONDAY
+from tests.support.migrated import migrated_file
 
 ONE = Replica(UUID(int=1), "prescaler-1:8080", "all", "0.1.0", MONDAY, MONDAY)
 TWO = replace(ONE, id=UUID(int=2), name="prescaler-2:8080", role="metric")
@@ -24,11 +24,10 @@ SECOND = timedelta(seconds=1)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReplicaStore]:
     """An empty one."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+        url = migrated_file(tmp_path / "store.sqlite")
     else:
-        url = request.getfixturevalue("postgres").fresh_database()
+        url = request.getfixturevalue("postgres").migrated_database()
     database = Database(url)
-    upgrade(database)
     yield DatabaseReplicas(database)
     database.close()
 

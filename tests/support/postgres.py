@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psycopg
 
+from prescaler.adapters.database.engine import Database
+from prescaler.adapters.database.schema import upgrade
 from tests.support.ports import free_port
 
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60")
@@ -36,6 +38,7 @@ class PostgresServer:
         self.folder = Path(tempfile.mkdtemp(prefix="prescaler-pg-"))
         self.port = free_port()
         self._databases = 0
+        self._migrated: str | None = None
         if self._user is not None:
             owner = pwd.getpwnam(self._user)
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
@@ -75,13 +78,22 @@ class PostgresServer:
         """Let it go on."""
         self._signal_all(signal.SIGCONT)
 
-    def fresh_database(self) -> str:
+    def fresh_database(self, like: str = "template1") -> str:
         """The address of an empty database."""
         self._databases += 1
         name = f"test{self._databases}"
         with psycopg.connect(self._admin(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}".encode())
         return self.url(name)
+
+    def migrated_database(self) -> str:
+        """The address of one with today's schema and nothing in it: a copy of one that it made."""
+        if self._migrated is None:
+            database = Database(self.fresh_database())
+            upgrade(database)
+            database.close()
+            self._migrated = str(database.url.database)
+        return self.fresh_database(self._migrated)
 
     def close(self) -> None:
         """Stop and remove everything."""

@@ -33,8 +33,9 @@ from prescaler.core.series import Series, coarsen
 from prescaler.core.uplift import UpliftModel
 from prescaler.core.workload import Workload
 from prescaler.usecases.score_forecasts import ScorePorts, score_forecasts
-from prescaler.wiring import Stores, lore_ports, open_stores, upgrade_schema
+from prescaler.wiring import Stores, lore_ports, open_stores
 from tests.support.builders import MINUTE, STEP
+from tests.support.migrated import migrate
 
 HORIZON = 600
 SPREAD = np.array([0.72, 0.8, 0.9, 1.0, 1.1, 1.22, 1.3, 1.45])
@@ -139,7 +140,7 @@ class Filler:
         self.settings = load_settings(config)
         self.now = floor_to(now, STEP)
         self.stores: Stores = open_stores(self.settings.store.main)
-        upgrade_schema(self.stores)
+        migrate(self.stores.database)
 
     def close(self) -> None:
         """Give the store back."""
