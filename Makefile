@@ -2,6 +2,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
+# Hundreds of tests start a process of their own: none of them compiles the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test lint soak bench-events bench-pages bench-serving bench-forecast bench-backfill bench-replay lock clean
 

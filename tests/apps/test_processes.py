@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.support.builders import MINUTE, daily_demand
+from tests.support.migrated import migrated_file
 from tests.support.postgres import PostgresServer
 from tests.support.processes import KEY, PrescalerProcess, alive, children_of, wait_for
 from tests.support.prometheus import PrometheusServer
@@ -55,7 +56,7 @@ Start = Callable[..., PrescalerProcess]
 def start(tmp_path: Path, prometheus: PrometheusServer, fed: str) -> Iterator[Start]:
     """Start processes that end with the test."""
     started: list[PrescalerProcess] = []
-    sqlite = {"url": f"sqlite:///{tmp_path / 'store.sqlite'}"}
+    sqlite = {"url": migrated_file(tmp_path / "store.sqlite")}
 
     def starter(
         name: str, *arguments: str, store: dict[str, str] | None = None, **changes: Any
@@ -63,8 +64,6 @@ def start(tmp_path: Path, prometheus: PrometheusServer, fed: str) -> Iterator[St
         environment = {"STORE": changes.pop("store_url", "")}
         content = document(prometheus.url, fed, store or sqlite, **changes)
         one = PrescalerProcess(tmp_path / name, content, *arguments, environment=environment)
-        upgraded = one.run("db", "upgrade")
-        assert upgraded.returncode == 0, upgraded.stderr
         started.append(one.start())
         return one
 
@@ -196,7 +195,7 @@ def signal_quietly(process: int) -> None:
 def test_a_killed_leader_is_followed_and_nothing_is_stored_twice(
     start: Start, postgres: PostgresServer
 ) -> None:
-    url = postgres.fresh_database()
+    url = postgres.migrated_database()
     replicas = [start(n, store={"url_env": "STORE"}, store_url=url) for n in ("one", "two")]
     wait_for(lambda: all(active(one) for one in replicas))
     (leader,) = [one for one in replicas if one.events("leading")]
@@ -232,7 +231,7 @@ def _runs_stored_twice(url: str) -> int:
 def test_a_change_through_one_replica_is_served_by_the_other_within_ten_seconds(
     start: Start, postgres: PostgresServer
 ) -> None:
-    url = postgres.fresh_database()
+    url = postgres.migrated_database()
     one, two = (start(n, store={"url_env": "STORE"}, store_url=url) for n in ("one", "two"))
     wait_for(lambda: active(one) and active(two))
 

@@ -10,6 +10,9 @@ import pytest
 
 from tests.support.replayed import kept, played
 
+# One fresh run for both of them.
+pytestmark = pytest.mark.xdist_group("replay-golden")
+
 _FIGURE = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?")
 ANEW = "make it anew: python -m tests.support.replayed (and look at what changed)"
 

@@ -38,6 +38,9 @@ from prescaler.usecases.replay_walk import stretches, walk
 from tests.support import builders as make
 from tests.support.replayed import Here
 
+# They share a replay that takes seconds.
+pytestmark = pytest.mark.xdist_group("replay-honesty")
+
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 END = make.MONDAY + 9 * DAY
 ISSUED = END - 3 * HOUR

@@ -40,6 +40,9 @@ from prescaler.usecases.replay_subject import TraceFacts, of_trace, present_of
 from tests.support import builders as make
 from tests.support.replayed import kept
 
+# They share a replay that takes seconds.
+pytestmark = pytest.mark.xdist_group("replay-period")
+
 DAY = timedelta(days=1)
 ZONE = ZoneInfo("UTC")
 END = make.MONDAY + 9 * DAY
