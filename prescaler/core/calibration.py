@@ -127,9 +127,13 @@ class Spread:
         """[H, Q] deviations from a median [H], load units, not yet ordered or cut at zero."""
         bands = band_of(leads, self.edges)
         size = residual_size(median, self.offset)
-        logs = np.log(signs.scaled(size) + self.floor[bands]) - self.centre[bands]
-        expected = np.exp((self.slope[bands] * logs).sum(axis=-1))
+        expected = self.expected(signs.scaled(size), bands)
         return np.asarray(self.table[bands, _part(hour)] * (size * expected)[:, None])
+
+    def expected(self, signs: FloatArray, bands: IntArray) -> FloatArray:
+        """[...] what scaled signs [..., 4] announce; bands: [...], or as it broadcasts to that."""
+        logs = np.log(signs + self.floor[bands]) - self.centre[bands]
+        return np.asarray(np.exp((self.slope[bands] * logs).sum(axis=-1)))
 
     def newest(self, residual: FloatArray, spacing_days: float) -> FloatArray:
         """[2] recent sizes by scaled residuals [K, S] of the last cutoffs of a roll."""
@@ -149,7 +153,6 @@ def measure(
     residual = (trial.actual - mixed) / size
     recent, usual = _recent_sizes(trial, residual)
     signs = Signs(apart, recent[:-1, None], steepness(mixed, trial.leads, step)).scaled(size)
-    bands = band_of(trial.leads, edges)
     age = np.broadcast_to((0.5 ** (trial.age_days / _HALF_LIFE_DAYS))[:, None], residual.shape)
     scored_days = max(1.0, len(residual) * trial.spacing_days)
     wider = np.stack([widening(_cases_a_day(edge * step) * scored_days) for edge in edges])
@@ -167,33 +170,34 @@ def measure(
     rows = [rows[band] for band in _measured(counts)]
     table = _centred(np.stack([row[0] for row in rows])) * wider[:, None, :]
     slope, centre, floor = (np.stack([row[i] for row in rows]) for i in (1, 2, 3))
-    expected = np.exp((slope[bands] * (np.log(signs + floor[bands]) - centre[bands])).sum(axis=-1))
-    column = QUANTILES.index(_PEAK_LEVEL)
-    upper = mixed + table[bands, _part(trial.hour), column] * size * expected
-    peak = _peaks(trial, upper + offset, age, bands, offset)
-    return Spread(tuple(edges), table, slope, centre, floor, recent[-1], usual, offset, peak)
+    peak = np.ones((len(edges), 24))
+    spread = Spread(tuple(edges), table, slope, centre, floor, recent[-1], usual, offset, peak)
+    known = np.isfinite(trial.peak)
+    if np.array_equal(trial.peak[known], trial.actual[known]):
+        return spread  # nothing finer than the step was observed
+    bands = band_of(trial.leads, edges)
+    width = table[bands, _part(trial.hour), QUANTILES.index(_PEAK_LEVEL)]
+    upper = mixed + width * size * spread.expected(signs, bands)
+    return replace(spread, peak=_peaks(trial, upper + offset, age, edges, offset))
 
 
 def _peaks(
-    trial: Trial, upper: FloatArray, weight: FloatArray, bands: IntArray, offset: float
+    trial: Trial, upper: FloatArray, weight: FloatArray, edges: Sequence[int], offset: float
 ) -> FloatArray:
     """[B, 24] what the 0.95 quantile is multiplied by so that 95 % of the peaks lie below it.
 
     upper: [M, L] the quantiles at past cutoffs; like the peaks, raised by the offset, so that the
-    last requests of a closed night do not make a ratio of thousands. Where nothing finer than the
-    step was observed there are no peaks, and the ratio is 1.
+    last requests of a closed night do not make a ratio of thousands.
     """
-    found = np.ones((int(bands.max()) + 1, 24))
-    known = np.isfinite(trial.peak)
-    if np.array_equal(trial.peak[known], trial.actual[known]):
-        return found
+    found = np.ones((len(edges), 24))
     hours: FloatArray = np.arange(24, dtype=np.float64) + 0.5
     near = _nearness(hours, 24, _PEAK_HOURS, _PEAK_EVERYWHERE)
-    for band in range(len(found)):
-        told = known & (bands == band)[None, :]
+    for band, here in bands_in(trial.leads, edges):
+        told = np.isfinite(trial.peak[:, here])
         if told.sum() >= _LEAST:
-            ratio = (trial.peak[told] + offset) / upper[told]
-            found[band] = _exceeded(ratio, weight[told], trial.hour[told].astype(np.int64), near)
+            ratio = (trial.peak[:, here][told] + offset) / upper[:, here][told]
+            hour = trial.hour[:, here][told].astype(np.int64)
+            found[band] = _exceeded(ratio, weight[:, here][told], hour, near)
     return np.maximum(found, 1.0)
 
 
@@ -202,12 +206,12 @@ def _exceeded(
 ) -> FloatArray:
     """[24] the weighted 0.95 quantile of ratios [N] for each hour; near: [24, 24] weights.
 
-    As `weighted_quantiles`, from the top down and no further than half of the way: that is where
-    it lies, unless an hour has the lowest ratios of all and next to no weight on others.
+    As `weighted_quantiles`, from the top down and no further than a quarter of the way: that is
+    where it lies, unless an hour has the lowest ratios of all and next to no weight on others.
     """
     order, tail = np.argsort(-ratio, kind="stable"), 1.0 - _PEAK_LEVEL
     total = near @ np.bincount(hour, weight, 24)
-    kept = order[: len(order) // 2 + 1]
+    kept = order[: len(order) // 4 + 1]
     place = _mass_above(near[:, hour[kept]] * weight[kept]) / total[:, None]
     if (place[:, -1] < tail).any():
         kept = order
