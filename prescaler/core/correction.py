@@ -80,12 +80,26 @@ def windows_in_steps(step: timedelta) -> IntArray:
     return np.unique([max(1, round(window / step)) for window in _WINDOWS])
 
 
-def trailing_means(residuals: Residuals, ends: IntArray, windows: IntArray) -> FloatArray:
-    """[E, M, P] mean residual of each window that ends with index `ends` [M], and the constant."""
-    total = np.pad(np.cumsum(residuals.values, axis=1), ((0, 0), (1, 0)))
-    count = np.pad(np.cumsum(residuals.known.astype(np.int64)), (1, 0))
-    starts = np.maximum(ends[:, None] + 1 - windows, 0)
-    return _means(total, count, starts, ends[:, None] + 1)
+@dataclass(frozen=True, eq=False)
+class RunningSums:
+    """What residuals add up to before each point, and how many are known: [E, N + 1], [N + 1]."""
+
+    total: FloatArray
+    count: IntArray
+
+    @classmethod
+    def of(cls, residuals: Residuals) -> "RunningSums":
+        """Made once for all past cutoffs."""
+        curves, points = residuals.values.shape
+        total, count = np.zeros((curves, points + 1)), np.zeros(points + 1, dtype=np.int64)
+        np.cumsum(residuals.values, axis=1, out=total[:, 1:])
+        np.cumsum(residuals.known, out=count[1:])
+        return cls(total, count)
+
+    def means(self, ends: IntArray, windows: IntArray) -> FloatArray:
+        """[E, M, P] mean residual of each window that ends with index `ends` [M]; the constant."""
+        starts = np.maximum(ends[:, None] + 1 - windows, 0)
+        return _means(self.total, self.count, starts, ends[:, None] + 1)
 
 
 def newest_means(residuals: Residuals, ends: IntArray, windows: IntArray) -> FloatArray:
@@ -104,9 +118,8 @@ def newest_means(residuals: Residuals, ends: IntArray, windows: IntArray) -> Flo
 def _means(total: FloatArray, count: IntArray, first: IntArray, last: IntArray) -> FloatArray:
     """[E, M, P] means between places of running sums, and the constant."""
     found = np.full((len(total), len(first), first.shape[1] + 1), _CONSTANT)
-    for column, start in enumerate(first.T):
-        number = np.maximum(count[last[:, 0]] - count[start], 1)
-        found[:, :, column] = (total[:, last[:, 0]] - total[:, start]) / number
+    sums = np.take(total, last, axis=1) - np.take(total, first, axis=1)
+    found[:, :, :-1] = sums / np.maximum(count[last] - count[first], 1)
     return found
 
 

@@ -12,10 +12,10 @@ from prescaler.core.calendar import DAY
 from prescaler.core.correction import (
     Lesson,
     Residuals,
+    RunningSums,
     learn,
     newest_means,
     pooled_prior,
-    trailing_means,
     windows_in_steps,
 )
 from prescaler.core.correction_prior import PRIOR, CorrectionPrior
@@ -136,6 +136,7 @@ class Prepared:
 
     drawn: Drawn
     parameters: Mapping[str, Parameters]
+    sums: RunningSums
     lesson: Lesson
 
 
@@ -154,7 +155,8 @@ def prepare(
     bases = _bases(logs, scale, reach)
     residuals = _residuals(bases, history.demand, scale, reach, None)
     drawn = Drawn(able, 0, logs, bases, residuals)
-    return Prepared(drawn, parameters, _lesson(history, drawn, reach, 0))
+    sums = RunningSums.of(residuals)
+    return Prepared(drawn, parameters, sums, _lesson(history, drawn, sums, reach, 0))
 
 
 def at_later_cutoffs(ready: Prepared, history: History, reach: Reach, later: int) -> Prepared:
@@ -163,15 +165,16 @@ def at_later_cutoffs(ready: Prepared, history: History, reach: Reach, later: int
     Raises:
         ForecasterFailed: the history is shorter than a day of past cutoffs.
     """
-    return replace(ready, lesson=_lesson(history, ready.drawn, reach, later))
+    return replace(ready, lesson=_lesson(history, ready.drawn, ready.sums, reach, later))
 
 
-def _lesson(history: History, drawn: Drawn, reach: Reach, later: int) -> Lesson:
-    origins, residuals = _origins(history, reach, later), drawn.residuals
-    features = trailing_means(residuals, origins.ravel(), windows_in_steps(history.step))
-    padded = np.pad(residuals.values, ((0, 0), (0, reach.furthest)))
-    targets = np.take(padded, _targets(origins, reach), axis=1)  # in order, unlike padded[:, ...]
-    shape = (len(residuals.values), *origins.shape, -1)
+def _lesson(history: History, drawn: Drawn, sums: RunningSums, reach: Reach, later: int) -> Lesson:
+    origins, values = _origins(history, reach, later), drawn.residuals.values
+    features = sums.means(origins.ravel(), windows_in_steps(history.step))
+    index = _targets(origins, reach)
+    targets = np.take(values, index, axis=1, mode="clip")  # in order, unlike values[:, index]
+    targets[:, index >= len(history)] = 0.0
+    shape = (len(values), *origins.shape, -1)
     return Lesson(
         features=features.reshape(shape),
         targets=targets.reshape(shape),

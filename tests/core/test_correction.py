@@ -11,10 +11,10 @@ from prescaler.core.arrays import FloatArray
 from prescaler.core.correction import (
     Lesson,
     Residuals,
+    RunningSums,
     learn,
     newest_means,
     pooled_prior,
-    trailing_means,
     windows_in_steps,
 )
 from prescaler.core.correction_prior import PRIOR, with_table
@@ -124,7 +124,7 @@ def test_trailing_means_are_those_of_a_loop(seed: int, ends: list[int]) -> None:
     residuals = Residuals.of(np.stack([demand, 2 * demand]), np.zeros((2, 80)), np.full(2, 1e9))
     windows = np.array([1, 3, 20])
 
-    found = trailing_means(residuals, np.array(ends), windows)
+    found = RunningSums.of(residuals).means(np.array(ends), windows)
 
     assert found.shape == (2, len(ends), 4)
     for row, end in enumerate(ends):
@@ -193,5 +193,5 @@ def test_the_newest_means_are_the_last_of_all(seed: int, points: int, number: in
 
     found = newest_means(residuals, ends, windows)
 
-    wanted = trailing_means(residuals, ends, windows)
+    wanted = RunningSums.of(residuals).means(ends, windows)
     np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12)

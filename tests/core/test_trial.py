@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prescaler.core.arrays import FloatArray
-from prescaler.core.correction import Residuals, trailing_means, windows_in_steps
+from prescaler.core.correction import Residuals, RunningSums, windows_in_steps
 from prescaler.core.errors import ForecasterFailed
 from prescaler.core.forecasters import POOL
 from prescaler.core.forecasters.copy import PeriodCopy
@@ -36,7 +36,7 @@ def test_the_present_is_predicted_as_the_past_was_tried(number: int) -> None:
     rows = slice(0, len(POOL))
     demand = np.broadcast_to(scale.forward(known.demand, "log"), (len(POOL), points))
     residuals = Residuals.of(demand, ready.drawn.bases[rows, :points], learnt.spread[rows])
-    now = trailing_means(residuals, np.array([points - 1]), windows_in_steps(STEP))
+    now = RunningSums.of(residuals).means(np.array([points - 1]), windows_in_steps(STEP))
     correction = (now @ learnt.coefficients[rows])[:, 0]
     wanted = scale.backward(ready.drawn.bases[rows][:, ahead] + correction, "log")
     np.testing.assert_allclose(said.ahead[rows][:, reach.leads - 1 - reach.covers.start], wanted)
