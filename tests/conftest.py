@@ -28,3 +28,12 @@ def prometheus() -> Iterator[PrometheusServer]:
     server = PrometheusServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes of this test run without coverage, which takes a quarter of their time.
+
+    For those that are killed, and so tell nothing, or whose way other tests measure.
+    """
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)

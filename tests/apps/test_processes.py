@@ -50,6 +50,7 @@ def document(prometheus: str, query: str, store: dict[str, str], **changes: Any)
 
 
 Start = Callable[..., PrescalerProcess]
+killed_at_the_end = pytest.mark.usefixtures("unmeasured")
 
 
 @pytest.fixture
@@ -136,6 +137,7 @@ def test_serving_and_scheduling_may_be_two_processes(start: Start) -> None:
     assert active(answering)
 
 
+@killed_at_the_end
 def test_only_metric_and_only_pages_share_the_work(start: Start) -> None:
     metric = start("metric", "serve", "--only", "metric")
     pages = start("pages", "serve", "--only", "pages")
@@ -149,6 +151,7 @@ def test_only_metric_and_only_pages_share_the_work(start: Start) -> None:
     assert not metric.events("leading")
 
 
+@killed_at_the_end
 def test_a_file_that_changes_is_reloaded_on_its_own_and_on_sighup(start: Start) -> None:
     one = start("one")
     wait_for(lambda: active(one))
@@ -167,6 +170,7 @@ def test_a_file_that_changes_is_reloaded_on_its_own_and_on_sighup(start: Start) 
     wait_for(lambda: len(one.events("configuration_loaded")) > loaded, 10)
 
 
+@killed_at_the_end
 def test_a_worker_that_is_killed_is_replaced(start: Start) -> None:
     one = start("one")
     wait_for(lambda: active(one))
@@ -192,6 +196,7 @@ def signal_quietly(process: int) -> None:
     os.kill(process, signal.SIGKILL)
 
 
+@killed_at_the_end
 def test_a_killed_leader_is_followed_and_nothing_is_stored_twice(
     start: Start, postgres: PostgresServer
 ) -> None:
@@ -228,6 +233,7 @@ def _runs_stored_twice(url: str) -> int:
     return int(found or 0)
 
 
+@killed_at_the_end
 def test_a_change_through_one_replica_is_served_by_the_other_within_ten_seconds(
     start: Start, postgres: PostgresServer
 ) -> None:

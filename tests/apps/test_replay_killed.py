@@ -20,7 +20,7 @@ from tests.apps.conftest import AS_ADMIN, NOW, Serve, Served, workload
 from tests.support.builders import DAY, daily_demand, series
 from tests.support.processes import wait_for
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("unmeasured")]
 HOUR = timedelta(hours=1)
 HOURLY = {"step": "1h", "every": "6h", "refit": "1d"}
 WEEKS = 3

@@ -14,6 +14,7 @@ from prescaler.adapters.prometheus.source import PrometheusSource
 from prescaler.core.errors import SourceUnreachable
 from tests.support.builders import MINUTE, MONDAY
 from tests.support.faulty import body, faulty_server, matrix
+from tests.support.migrated import migrated_file
 from tests.support.processes import KEY, PrescalerProcess, wait_for
 
 
@@ -45,14 +46,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture
-def mutual(tmp_path: Path, files: Certificates) -> Iterator[PrescalerProcess]:
+def mutual(unmeasured: None, tmp_path: Path, files: Certificates) -> Iterator[PrescalerProcess]:
     """prescaler that demands client certificates."""
     tls = {
         "cert_file": files.server, "key_file": files.server_key, "client_ca_file": files.ca,
     }  # fmt: skip
     document = {
         "prometheus": {"main": {"url": "http://127.0.0.1:9"}},
-        "store": {"url": f"sqlite:///{tmp_path / 'store.sqlite'}"},
+        "store": {"url": migrated_file(tmp_path / "store.sqlite")},
         "server": {"tls": tls},
         "workloads": [
             {
@@ -64,7 +65,6 @@ def mutual(tmp_path: Path, files: Certificates) -> Iterator[PrescalerProcess]:
         ],
     }
     one = PrescalerProcess(tmp_path / "one", document, "serve", "--no-scheduler")
-    assert one.run("db", "upgrade").returncode == 0
     one.start()
     yield one
     one.kill()
