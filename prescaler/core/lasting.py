@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from prescaler.core.arrays import FloatArray, IntArray
+from prescaler.core.arrays import BoolArray, FloatArray, IntArray
 from prescaler.core.correction import Residuals
 
 _HOUR: Final = timedelta(hours=1)
@@ -68,19 +68,20 @@ class Lasting:
         every = np.arange(len(residuals.raw))[:, None]
         curve, place = np.nonzero(residuals.beyond(every, known[last[fresh]]))
         origin = fresh[place]
-        for length in (least, _LONGEST // step):  # few are left for the long look
-            back = last[origin][:, None] - np.arange(length)
-            index = known[np.maximum(back, 0)]
-            side = residuals.beyond(curve[:, None], index)
-            same = np.logical_and.accumulate((side == side[:, :1]) & (back >= 0), axis=1)
+        hour = _HOUR // step
+        for length in (least, hour):  # few are left for each longer look
+            index, same = _looked_back(residuals, known, curve, last[origin], length)
             kept = same[:, least - 1]
             curve, origin, index, same = curve[kept], origin[kept], index[kept], same[kept]
+        points = same.sum(axis=1)
+        long = np.flatnonzero(points == hour)
+        further = _looked_back(residuals, known, curve[long], last[origin[long]], _LONGEST // step)
+        points[long] = further[1].sum(axis=1)
         curve, pair = _with_the_rest(curve, origin, len(residuals.raw))
-        origin, index, same = origin[pair], index[pair], same[pair]
-        taken = same[:, : _HOUR // step]
-        values = residuals.raw[curve[:, None], index[:, : taken.shape[1]]]
-        level = np.where(taken, values, 0.0).sum(axis=1) / taken.sum(axis=1)
-        return cls(curve, origin, level, same.sum(axis=1), _HOUR / step)
+        taken = same[pair]
+        values = np.where(taken, residuals.raw[curve[:, None], index[pair]], 0.0)
+        level = values.sum(axis=1) / taken.sum(axis=1)
+        return cls(curve, origin[pair], level, points[pair], _HOUR / step)
 
     def share(self, leads: IntArray) -> FloatArray:
         """[K, L] how much it counts at leads [L] in steps, beside what was learnt."""
@@ -94,6 +95,16 @@ class Lasting:
         learnt = corrections[self.curve, self.origin]
         moved = self.share(leads) * (self.level[:, None] - learnt)
         corrections[self.curve, self.origin] = learnt + moved
+
+
+def _looked_back(
+    residuals: Residuals, known: IntArray, curve: IntArray, last: IntArray, length: int
+) -> tuple[IntArray, BoolArray]:
+    """[K, length] so many known points back from place `last` [K], and where one side lasts."""
+    back = last[:, None] - np.arange(length)
+    index = known[np.maximum(back, 0)]
+    side = residuals.beyond(curve[:, None], index)
+    return index, np.logical_and.accumulate((side == side[:, :1]) & (back >= 0), axis=1)
 
 
 def _fresh(known: IntArray, last: IntArray, ends: IntArray, least: int) -> IntArray:
