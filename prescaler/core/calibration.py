@@ -163,7 +163,7 @@ def measure(
         told = np.isfinite(residual[:, here])
         number = len(_FLOORS) if edges[band] * step <= _FIRST_HOUR else _LATER_SIGNS
         hour = trial.hour[:, here][told]
-        counted = near[:, np.rint(hour * 60.0).astype(np.int64)] * age[:, here][told]
+        counted = near[:, _minute(hour)] * age[:, here][told]
         asked = signs[:, here, :number][told]
         rows.append(_measure_band(residual[:, here][told], age[:, here][told], asked, counted))
         counts.append(int(told.sum()))
@@ -227,6 +227,11 @@ def _mass_above(weight: FloatArray) -> FloatArray:
 def _part(hour: FloatArray) -> IntArray:
     """[...] which of the twelve parts of the day an hour lies in."""
     return np.asarray((hour * (_GROUPS / 24)).astype(np.int64))
+
+
+def _minute(hour: FloatArray) -> IntArray:
+    """[...] which minute of the day an hour < 24 lies in; a hair makes up for rounded thirds."""
+    return np.asarray((60.0 * hour + 1e-6).astype(np.int64))
 
 
 def _measured(counts: Sequence[int]) -> list[int]:

@@ -103,7 +103,7 @@ class RunningSums:
 
 
 def newest_means(residuals: Residuals, ends: IntArray, windows: IntArray) -> FloatArray:
-    """[E, M, P] the same for few ends, without the sums at all other points."""
+    """[E, M, P] as `RunningSums.means` for few ends, without the sums at all other points."""
     starts = np.maximum(ends[:, None] + 1 - windows, 0)
     places, index = np.unique(np.append(starts, ends + 1), return_inverse=True)
     known = residuals.known[: places[-1]].astype(np.int64)

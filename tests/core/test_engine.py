@@ -197,9 +197,9 @@ def test_the_state_says_which_grid_it_is_for() -> None:
         roll(state, history(daily_demand(4), ahead=H + 1), H + 1)
 
 
-@pytest.mark.parametrize("minutes", [1, 2, 5, 10, 15, 20, 30, 60])
+@pytest.mark.parametrize("minutes", [0.25, 0.5, 1, 2, 5, 10, 15, 20, 30, 60])
 @pytest.mark.parametrize("days", [3, 8])
-def test_any_step_that_divides_a_day_will_do(minutes: int, days: int) -> None:
+def test_any_step_that_divides_a_day_will_do(minutes: float, days: int) -> None:
     step = minutes * MINUTE
     values = daily_demand(days + FIFTY_HOURS / DAY, step=step)
     known = History.of(series(values, step=step), PARIS, 0).until(days * DAY // step)
